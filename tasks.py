@@ -1,0 +1,340 @@
+"""The one door for people and CI: ``python3 tasks.py TASK``; alone, it lists the tasks.
+
+Run as a script, this file needs a Python and nothing else: it makes ``.venv`` from the
+hash-locked requirements, unless it stands already, and lets Invoke go on in there.
+Imported by Invoke, it holds the tasks.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):
+    sys.exit(
+        "tasks.py: this is Python {}.{}, and slowquery needs 3.11 or newer\n"
+        "  try: python3.11 tasks.py, or install a newer Python".format(*sys.version_info[:2])
+    )
+
+import fcntl
+import importlib.util
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+LOCK = ROOT / "requirements.txt"
+LAMBDA_LOCK = ROOT / "requirements-lambda.txt"
+NPM_LOCK = ROOT / "package-lock.json"
+
+
+def stop(what: str, why: str, hint: str) -> SystemExit:
+    """Return what to raise when a task cannot go on."""
+    return SystemExit(f"tasks.py: {what}: {why}\n  try: {hint}")
+
+
+def quietly(what: str, command: list[str | Path], hint: str) -> None:
+    """Run ``command`` in the project; only if it fails show what it had to say."""
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-15:])
+        raise stop(what, f"the command ended with {done.returncode}\n{said}", hint)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Let two terminals that set up the same checkout do it one after the other."""
+    checkout = os.open(ROOT, os.O_RDONLY)
+    try:
+        fcntl.flock(checkout, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(checkout)
+
+
+def digest_of(*parts: object) -> str:
+    """Return a short name for what something was made from."""
+    return sha256(json.dumps(parts, default=str).encode()).hexdigest()
+
+
+class Stamp:
+    """The file that says what a folder was made from, written when it was whole.
+
+    A folder whose making was interrupted has none, and is made again.
+    """
+
+    def __init__(self, folder: Path, made_from: str) -> None:
+        self.folder = folder
+        self.file = folder / ".made-from"
+        self.made_from = made_from
+
+    def is_current(self) -> bool:
+        """Tell whether the folder is whole and made from the same things."""
+        return self.file.is_file() and self.file.read_text() == self.made_from
+
+    def clear(self) -> None:
+        """Take the folder away, whatever is in it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def write(self) -> None:
+        """Call the folder whole."""
+        self.file.write_text(self.made_from)
+
+
+def venv_stamp() -> Stamp:
+    """Return the stamp of ``.venv``: this Python, this place, the lock, how we are built."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    built_from = [project["project"], project["build-system"], project["tool"]["setuptools"]]
+    return Stamp(VENV, digest_of(sys.version_info[:2], VENV, LOCK.read_text(), built_from))
+
+
+def set_up() -> None:
+    """Make ``.venv`` what the locks say, unless it is."""
+    stamp = venv_stamp()
+    if stamp.is_current() and PYTHON.exists():
+        return
+    missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise stop(
+            "cannot make .venv",
+            f"this Python comes without {' and '.join(missing)}",
+            "apt-get install python3-venv, or a Python from another place",
+        )
+    print("Setting up .venv, about a minute; only when the locks changed.", file=sys.stderr)
+    again = "the same command again: a half-made .venv is made anew"
+    quietly("cannot make .venv", [sys.executable, "-m", "venv", "--clear", VENV], again)
+    pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet"]
+    quietly(
+        "cannot install the requirements",
+        [*pip, "--require-hashes", "--only-binary=:all:", "--requirement", LOCK],
+        "look at your connection to the package index, then " + again,
+    )
+    quietly(
+        "cannot install slowquery itself",
+        [*pip, "--no-deps", "--no-build-isolation", "--editable", ROOT],
+        again,
+    )
+    stamp.write()
+
+
+def enter(arguments: list[str]) -> None:
+    """Go on inside ``.venv``: this process becomes Invoke, with ``arguments``."""
+    with alone():
+        set_up()
+    if "--" in arguments:
+        # Invoke joins what follows with spaces: quoted, it can be told apart again.
+        cut = arguments.index("--") + 1
+        arguments = [*arguments[:cut], shlex.join(arguments[cut:])]
+    invoke = [str(PYTHON), "-m", "invoke", "--search-root", str(ROOT)]
+    os.execv(PYTHON, [*invoke, *(arguments or ["--list"])])
+
+
+if __name__ == "__main__":
+    try:
+        enter(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.exit("tasks.py: interrupted; the next call takes it up again")
+
+# From here on we are in .venv.
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+
+def run(*command: str | Path) -> int:
+    """Run ``command`` in the project, before the caller's eyes; return its exit code."""
+    try:
+        return subprocess.run(command, cwd=ROOT, check=False).returncode
+    except KeyboardInterrupt:
+        raise Exit(code=130) from None
+
+
+def must_pass(*command: str | Path) -> None:
+    """Run ``command``; if it fails, end here with its exit code."""
+    code = run(*command)
+    if code:
+        raise Exit(code=code)
+
+
+def tool(name: str, *arguments: str | Path) -> tuple[str | Path, ...]:
+    """Return the command that runs a Python tool of ``.venv``."""
+    return (PYTHON, "-m", name, *arguments)
+
+
+@task
+def setup(_: Context) -> None:
+    """Make .venv from the locks; afterwards .venv/bin/slowquery is there."""
+    print("Ready: .venv/bin/slowquery --help")
+
+
+@task
+def demo(_: Context) -> None:
+    """Digest an hour of real logs from a local AWS, and show what the chat gets."""
+    must_pass(*tool("tests.sandbox.demo"))
+
+
+@task
+def test(context: Context) -> None:
+    """Run the tests; what follows -- goes to pytest: test -- -k slack."""
+    must_pass(*tool("pytest", *shlex.split(context.remainder)))
+
+
+@task
+def golden(context: Context) -> None:
+    """Write the tests' expected files anew from what comes out; then read the diff."""
+    must_pass(*tool("pytest", "--update-golden", *shlex.split(context.remainder)))
+
+
+@task
+def fmt(_: Context) -> None:
+    """Lay out the code and sort its imports."""
+    must_pass(*tool("ruff", "check", "--select", "I", "--fix"))
+    must_pass(*tool("ruff", "format"))
+
+
+@task
+def check(_: Context) -> None:
+    """Check layout, lint, types, docs and the package; not the tests."""
+    checks = {
+        "layout": tool("ruff", "format", "--check"),
+        "lint": tool("ruff", "check"),
+        "types": tool("mypy", "--strict"),
+        "docs": tool("pytest", "tests/test_docs.py"),
+    }
+    failed = [name for name, command in checks.items() if run(*command)]
+    make_package()
+    # W3005: osls writes a dependency out that CloudFormation would see for itself.
+    if run(VENV / "bin" / "cfn-lint", "--ignore-checks", "W3005", "--", TEMPLATE):
+        failed.append("template")
+    if failed:
+        raise Exit(f"check: failed: {', '.join(failed)}", code=1)
+
+
+@task
+def package(_: Context) -> None:
+    """Pack the Lambda and its CloudFormation template into .serverless/."""
+    make_package()
+
+
+@task
+def lock(_: Context) -> None:
+    """Lock the requirements of pyproject.toml anew, to the newest that fit."""
+    if shutil.which("uv") is None:
+        raise stop("cannot lock", "uv is not installed", "pip install uv")
+    compiled = (
+        *("uv", "pip", "compile", "pyproject.toml", "--quiet", "--upgrade"),
+        *("--generate-hashes", "--no-header", "--no-emit-index-url"),
+    )
+    must_pass(
+        *(*compiled, "--group", "dev", "--output-file", LOCK),
+        *("--universal", "--python-version", "3.11"),
+    )
+    must_pass(
+        *(*compiled, "--constraints", LOCK, "--output-file", LAMBDA_LOCK),
+        *("--python-platform", "aarch64-manylinux_2_28", "--python-version", "3.13"),
+        *(part for name in IN_LAMBDA_ALREADY for part in ("--no-emit-package", name)),
+    )
+
+
+# The package. The zip is made here and not by osls, so that it holds the wheels of the
+# machine it will run on, whatever machine this is, and is the same from the same sources.
+
+IN_LAMBDA_ALREADY = [
+    *("boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"),
+]
+"""boto3 and all that it needs: Lambda's Python images bring them."""
+
+BUILD = ROOT / "build"
+ZIP = BUILD / "slowquery.zip"
+PACKED = ROOT / ".serverless"
+TEMPLATE = PACKED / "cloudformation-template-update-stack.json"
+
+
+def make_package() -> None:
+    """Make the zip, then let osls make the template around it."""
+    with alone():
+        libraries = lambda_libraries()
+        write_zip(libraries)
+        osls = install_osls()
+        quietly("cannot package", [osls, "package"], "look where osls points, in serverless.yml")
+        shutil.copy(ZIP, PACKED)
+    size = ZIP.stat().st_size / 1e6
+    print(f"Packed: .serverless/{ZIP.name} ({size:.1f} MB) and its template", flush=True)
+
+
+def lambda_libraries() -> Path:
+    """Return the folder of the libraries as Lambda's arm64 Python 3.13 takes them."""
+    stamp = Stamp(BUILD / "lambda-libraries", digest_of(LAMBDA_LOCK.read_text()))
+    if not stamp.is_current():
+        stamp.clear()
+        target = [
+            *("--implementation", "cp", "--python-version", "3.13"),
+            *("--platform", "manylinux2014_aarch64", "--platform", "manylinux_2_28_aarch64"),
+        ]
+        quietly(
+            "cannot fetch the libraries for Lambda",
+            [
+                *(PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"),
+                *("--require-hashes", "--only-binary=:all:", *target),
+                *("--requirement", LAMBDA_LOCK, "--target", stamp.folder),
+            ],
+            "look at your connection to the package index, then the same command again",
+        )
+        stamp.write()
+    return stamp.folder
+
+
+def packed_files(libraries: Path) -> Iterator[tuple[str, Path]]:
+    """Yield what goes into the zip: its name there, and the file."""
+    yield "handler.py", ROOT / "handler.py"
+    settings = ROOT / "settings.yml"
+    if settings.is_file():
+        yield settings.name, settings
+    else:
+        print(
+            "No settings.yml here: packed without one, good for a look, not to deploy.", flush=True
+        )
+    for base, folder in ((ROOT, "slowquery"), (ROOT, "notifiers"), (libraries, ".")):
+        for file in sorted((base / folder).rglob("*")):
+            name = file.relative_to(base)
+            unneeded = ("__pycache__", "bin", ".made-from")
+            if file.is_file() and not any(
+                part in unneeded or part.endswith(".dist-info") for part in name.parts
+            ):
+                yield str(name), file
+
+
+def write_zip(libraries: Path) -> None:
+    """Write the zip, the same to the byte from the same files."""
+    with zipfile.ZipFile(ZIP, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, file in packed_files(libraries):
+            entry = zipfile.ZipInfo(name)  # dated 1980, whenever it was written
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16  # Lambda runs as another user than the owner
+            archive.writestr(entry, file.read_bytes(), compresslevel=9)
+
+
+def install_osls() -> Path:
+    """Return the command osls as package-lock.json has it."""
+    if shutil.which("npm") is None:
+        raise stop(
+            "cannot package",
+            "Node.js and its npm are not installed",
+            "install Node.js 20.19, 22.13, 24 or newer; all else works without it",
+        )
+    stamp = Stamp(ROOT / "node_modules", digest_of(NPM_LOCK.read_text()))
+    if not stamp.is_current():
+        quietly(
+            "cannot install osls",
+            ["npm", "ci"],
+            "look at your connection to the npm registry, then the same command again",
+        )
+        stamp.write()
+    return ROOT / "node_modules" / ".bin" / "osls"
