@@ -1,0 +1,284 @@
+"""The values that travel along the line, in the order in which they appear on it.
+
+Times are integer microseconds: points in time since the Unix epoch in UTC, spans as
+they are. Sums of integers are exact, so a digest does not depend on the order of the
+events, on where portions were cut, or on how many workers read them.
+
+Privacy is a type: raw SQL stands in ``Portion.data`` and ``Batch.statements`` and in no
+other field of any type. What comes behind a batch has room for fingerprints only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import compress
+from typing import Literal, NamedTuple, TypeAlias
+
+Engine: TypeAlias = Literal["mysql", "postgresql"]
+
+Sort: TypeAlias = Literal[
+    "query_time", "count", "mean", "max", "p95", "lock_time", "rows_examined", "rows_sent"
+]
+"""What the queries of a digest are ranked by; ``query_time`` is the sum over a class."""
+
+Metric: TypeAlias = Literal["SlowQueries", "QueryTime", "DistinctQueries", "RowsExamined"]
+"""The CloudWatch metrics that an instance can have."""
+
+SECOND = 1_000_000
+"""Microseconds in a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class SqlMode:
+    """The two ``sql_mode`` flags of a server that change where a literal ends."""
+
+    ansi_quotes: bool = False
+    no_backslash_escapes: bool = False
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """A half-open span of time ``[start, end)``, microseconds since the epoch, UTC."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """Some consecutive bytes of one log file, cut anywhere.
+
+    ``doubtful`` of its first bytes may have been delivered before, at the end of the
+    portion in front of it: nothing can tell, so they are kept.
+    """
+
+    file: str
+    data: bytes = field(repr=False)
+    doubtful: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A place where bytes of a log file are known to be missing.
+
+    ``size`` is in bytes, ``None`` where nothing reveals it.
+    """
+
+    file: str
+    reason: str
+    size: int | None = None
+
+
+Piece: TypeAlias = Portion | Loss
+"""What a source yields: the bytes of a log in order, and the holes where they stand."""
+
+
+class Client(NamedTuple):
+    """Who ran a statement, from where, as the log names them; empty where it does not."""
+
+    user: str
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Events of a stretch of log as parallel columns, with an account of every byte.
+
+    The columns have one entry an event, the events that count: administrator commands
+    and whatever could not be read are numbers below. Durations are microseconds.
+    ``ended_at`` is when the statement ended, ``None`` where the log does not tell.
+    A column is ``None`` where the engine does not log the figure.
+    ``statements`` is raw SQL as bytes, with its final ``;`` where it was logged whole.
+    """
+
+    statements: list[bytes] = field(default_factory=list, repr=False)
+    ended_at: list[int | None] = field(default_factory=list)
+    query_time: list[int] = field(default_factory=list)
+    lock_time: list[int] | None = None
+    rows_sent: list[int] | None = None
+    rows_examined: list[int] | None = None
+    clients: list[Client] = field(default_factory=list)
+    databases: list[str] = field(default_factory=list)
+    bytes_read: int = 0
+    bytes_skipped: Mapping[str, int] = field(default_factory=dict)
+    events_administrator: int = 0
+    events_excluded: Mapping[str, int] = field(default_factory=dict)
+    events_unreadable: int = 0
+    events_possibly_repeated: int = 0
+    sampled: int = 1
+    """The highest sampling rate that the log names: one in so many events was logged."""
+
+    def select(self, chosen: Sequence[bool]) -> Batch:
+        """Return this batch with the chosen events only; its other accounts stay."""
+        return replace(
+            self,
+            statements=list(compress(self.statements, chosen)),
+            ended_at=list(compress(self.ended_at, chosen)),
+            query_time=list(compress(self.query_time, chosen)),
+            lock_time=_chosen(self.lock_time, chosen),
+            rows_sent=_chosen(self.rows_sent, chosen),
+            rows_examined=_chosen(self.rows_examined, chosen),
+            clients=list(compress(self.clients, chosen)),
+            databases=list(compress(self.databases, chosen)),
+        )
+
+
+def _chosen(column: list[int] | None, chosen: Sequence[bool]) -> list[int] | None:
+    return None if column is None else list(compress(column, chosen))
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What was read, what it held, and what is missing.
+
+    ``events`` is every event read: those counted in the totals, administrator commands,
+    excluded, outside the window and unreadable ones. ``bytes_read`` is ``bytes_parsed``
+    plus ``bytes_skipped``. ``skipped`` and ``excluded`` give the parts by reason.
+    """
+
+    bytes_read: int
+    bytes_parsed: int
+    bytes_skipped: int
+    events: int
+    events_administrator: int
+    events_excluded: int
+    events_outside_window: int
+    events_unreadable: int
+    events_truncated: int
+    events_possibly_repeated: int
+    complete: bool
+    files: int
+    losses: tuple[Loss, ...] = ()
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    sampled: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Durations of the events of one query class, microseconds.
+
+    The percentiles are within 1 % of a value that was logged (see ``slowquery.sketch``).
+    """
+
+    sum: int
+    min: int
+    max: int
+    mean: float
+    p50: int
+    p95: int
+    p99: int
+
+
+@dataclass(frozen=True, slots=True)
+class LockTimes:
+    """Time spent waiting for locks, microseconds."""
+
+    sum: int
+    max: int
+    p95: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Rows of the events of one query class."""
+
+    sum: int
+    max: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One query class of a digest: all the events that share a fingerprint.
+
+    ``query_id`` is the MD5 of the fingerprint, 32 upper-case hex digits. ``share`` is the
+    class's part of the logged slow time, 0 to 1. ``databases``, ``users`` and ``hosts``
+    say how many events each name had, the most frequent first; ``*_omitted`` counts the
+    names beyond the limit.
+    """
+
+    query_id: str
+    fingerprint: str
+    kind: str
+    tables: tuple[str, ...]
+    count: int
+    share: float
+    query_time: Times
+    lock_time: LockTimes | None
+    rows_sent: Rows | None
+    rows_examined: Rows | None
+    databases: Mapping[str, int]
+    users: Mapping[str, int]
+    hosts: Mapping[str, int]
+    first_seen: int | None
+    last_seen: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over every event that counts, listed or not; ``distinct`` query classes."""
+
+    count: int
+    query_time_sum: int
+    query_time_min: int | None
+    query_time_max: int | None
+    lock_time_sum: int | None
+    rows_sent_sum: int | None
+    rows_examined_sum: int | None
+    distinct: int
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """An instance's slow queries in a window; both are ``None`` for files without them.
+
+    ``queries`` are ranked; ``queries_omitted`` classes are in the totals but not listed.
+    ``classes_folded`` events came after the class table was full: they are in the totals
+    and in no class.
+    """
+
+    window: Window | None
+    instance: str | None
+    engine: Engine
+    coverage: Coverage
+    totals: Totals
+    queries: tuple[Query, ...]
+    queries_omitted: int
+    events_folded: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Something that was tried and did not work, for the one who has to act.
+
+    ``where`` is the instance or channel, ``event`` the invocation that repeats just the
+    failed part, ``None`` where a repeat cannot help.
+    """
+
+    what: str
+    where: str
+    why: str
+    hint: str
+    event: Mapping[str, object] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.what} ({self.where}): {self.why}; try: {self.hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A configured instance without a digest that is nobody's failure: stopped, starting."""
+
+    instance: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One run over one window: a digest, a status or a failure for each instance."""
+
+    window: Window | None
+    digests: tuple[Digest, ...]
+    failures: tuple[Failure, ...] = ()
+    statuses: tuple[Status, ...] = ()
