@@ -1,0 +1,89 @@
+"""A run as CloudWatch metrics: Embedded Metric Format, as plain values.
+
+A document is one JSON object on one line of the function's log, which CloudWatch turns
+into metrics without any call or right (CloudWatch user guide, "Embedded metric format
+specification"). The figures of a window bear the window's *start* as their time, so they
+lie in the hour they tell of; those of the run itself bear the time of the run.
+
+CloudWatch takes a document at least once, and an hour that is digested again adds to what
+is there: look at Maximum, which a repeat does not change, never at Sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, TypeAlias, get_args
+
+from slowquery.model import SECOND, Digest, Metric, Result
+
+Document: TypeAlias = dict[str, Any]
+
+NAMESPACE: Final = "SlowQuery"
+INSTANCE: Final = "DBInstanceIdentifier"
+"""The dimension of an instance's metrics, named as AWS/RDS names it."""
+CHANNEL: Final = "Channel"
+
+UNITS: Final[Mapping[str, str]] = {
+    "SlowQueries": "Count",
+    "QueryTime": "Seconds",
+    "DistinctQueries": "Count",
+    "RowsExamined": "Count",
+    "RunDuration": "Seconds",
+    "Failures": "Count",
+    "DigestsDelivered": "Count",
+}
+"""Every metric there is, and its unit."""
+
+OF_THE_RUN: Final = tuple(name for name in UNITS if name not in get_args(Metric))
+
+
+def emf(
+    result: Result,
+    *,
+    names: Sequence[Metric],
+    now: int,
+    run_duration: int,
+    delivered: Mapping[str, bool],
+) -> Iterator[Document]:
+    """Yield the documents of a scheduled run.
+
+    ``names`` are the metrics of each instance. ``now`` and ``run_duration`` are in
+    microseconds. ``delivered`` says of each channel that something was sent to whether it
+    arrived. A figure that the engine does not log is left out.
+    """
+    for digest in result.digests:
+        figures: dict[str, float] = {
+            name: figure for name in names if (figure := _figure(digest, name)) is not None
+        }
+        if figures and digest.window and digest.instance:
+            yield _document(digest.window.start, figures, {INSTANCE: digest.instance})
+    run: dict[str, float] = {
+        "RunDuration": run_duration / SECOND,
+        "Failures": len(result.failures),
+    }
+    yield _document(now, run, {})
+    for channel, arrived in delivered.items():
+        yield _document(now, {"DigestsDelivered": int(arrived)}, {CHANNEL: channel})
+
+
+def _figure(digest: Digest, name: Metric) -> float | None:
+    totals = digest.totals
+    match name:
+        case "SlowQueries":
+            return totals.count
+        case "QueryTime":
+            return totals.query_time_sum / SECOND
+        case "DistinctQueries":
+            return totals.distinct
+        case "RowsExamined":
+            return totals.rows_examined_sum
+
+
+def _document(micros: int, figures: Mapping[str, float], dimensions: Mapping[str, str]) -> Document:
+    directive = {
+        "Namespace": NAMESPACE,
+        "Dimensions": [list(dimensions)],
+        "Metrics": [{"Name": name, "Unit": UNITS[name]} for name in figures],
+    }
+    described = {"Timestamp": micros // 1000, "CloudWatchMetrics": [directive]}
+    return {"_aws": described, **dimensions, **figures}
