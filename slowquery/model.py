@@ -194,7 +194,7 @@ class Query:
 
     ``query_id`` is the MD5 of the fingerprint, 32 upper-case hex digits. ``share`` is the
     class's part of the logged slow time, 0 to 1. ``databases``, ``users`` and ``hosts``
-    say how many events each name had, the most frequent first; ``*_omitted`` counts the
+    say how many events each name had, the most frequent first; ``(others)`` stands for the
     names beyond the limit.
     """
 
@@ -234,7 +234,7 @@ class Digest:
     """An instance's slow queries in a window; both are ``None`` for files without them.
 
     ``queries`` are ranked; ``queries_omitted`` classes are in the totals but not listed.
-    ``classes_folded`` events came after the class table was full: they are in the totals
+    ``events_folded`` events came after the class table was full: they are in the totals
     and in no class.
     """
 

@@ -1,0 +1,335 @@
+"""Batches to query classes: sums, extremes and sketches, one set for each fingerprint.
+
+The table is mergeable and does not depend on order: whatever way the events are cut into
+batches or shared out among workers, the merged table says the same, as long as its classes
+stay below its limits. Above them, events of classes that found no place are in the totals
+alone, and how many there were is said. Everything is integers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from slowquery import sketch
+from slowquery.fingerprint import Fingerprint, Fingerprinter
+from slowquery.model import Batch, Client, SqlMode, Window
+
+CLASS_LIMIT: Final = 10_000
+"""Query classes that a table holds."""
+
+TEXT_LIMIT: Final = 8 * 1024 * 1024
+"""Characters of fingerprints that a table holds."""
+
+NAME_LIMIT: Final = 1_000
+"""Names of databases, users and hosts that a class tells apart, of each."""
+
+OTHER_NAMES: Final = "(others)"
+"""Stands for the names beyond a limit."""
+
+IGNORED: Final = "ignored by settings"
+"""Why events are excluded that a :class:`Selection` ignores."""
+
+_ABOVE_ALL: Final = 2**64
+"""More than any figure: readers leave out what is as large as this, for it has wrapped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which events count: those of the window that nobody asked to leave out.
+
+    ``window`` is ``None`` for all of a log. Query ids are whole (32 hex digits) or their
+    last 16, upper case.
+    """
+
+    window: Window | None = None
+    ignored_users: frozenset[str] = frozenset()
+    ignored_databases: frozenset[str] = frozenset()
+    ignored_query_ids: frozenset[str] = frozenset()
+
+    def ignores(self, client: Client, database: str) -> bool:
+        """Say whether settings leave out what this client did in this database."""
+        return client.user in self.ignored_users or database in self.ignored_databases
+
+    def ignores_query(self, query_id: str) -> bool:
+        """Say whether settings leave out this query, by its id or the end of it."""
+        return query_id in self.ignored_query_ids or query_id[16:] in self.ignored_query_ids
+
+
+Event: TypeAlias = tuple[int | None, int, int, int, int, int, int]
+"""When it ended, query time and its bucket, lock time and its bucket, rows sent, examined."""
+
+
+@dataclass(slots=True)
+class Figure:
+    """One figure of the events of a class: a duration in microseconds, or rows."""
+
+    sum: int = 0
+    min: int = _ABOVE_ALL
+    max: int = 0
+    sketch: dict[int, int] = field(default_factory=dict)
+
+    def add(self, values: Sequence[int], buckets: Iterable[int] = ()) -> None:
+        """Count the values of at least one event, and the buckets they fall into."""
+        self.sum += sum(values)
+        self.min = min(self.min, *values)
+        self.max = max(self.max, *values)
+        counts = self.sketch
+        for bucket in buckets:
+            counts[bucket] = counts.get(bucket, 0) + 1
+
+    def merge(self, other: Figure) -> None:
+        """Count what another figure has counted."""
+        self.sum += other.sum
+        self.min = min(self.min, other.min)
+        self.max = max(self.max, other.max)
+        for bucket, count in other.sketch.items():
+            self.sketch[bucket] = self.sketch.get(bucket, 0) + count
+
+
+class Names(dict[str, int]):
+    """How many events each name had; events without a name are not counted.
+
+    Of more than ``NAME_LIMIT`` names, those that come first in the alphabet are told apart,
+    for these are the same in whatever order names come. The rest is ``OTHER_NAMES``.
+    """
+
+    __slots__ = ()
+
+    def add(self, name: str, count: int) -> None:
+        """Count events of one name."""
+        if name:
+            self[name] = self.get(name, 0) + count
+            # Twice the limit, so that a name is not sorted each time one comes.
+            if len(self) > 2 * NAME_LIMIT:
+                kept = self.kept()
+                self.clear()
+                self.update(kept)
+
+    def merge(self, other: Names) -> None:
+        """Count what another one has counted."""
+        for name, count in other.items():
+            self.add(name, count)
+
+    def kept(self) -> dict[str, int]:
+        """Return the names that are told apart, and the others as one."""
+        names = sorted(self.keys() - {OTHER_NAMES})
+        kept = {name: self[name] for name in names[:NAME_LIMIT]}
+        if others := sum(self.values()) - sum(kept.values()):
+            kept[OTHER_NAMES] = others
+        return kept
+
+
+@dataclass(slots=True)
+class QueryStats:
+    """What is known of one query class; a figure without values is one that is not logged.
+
+    ``first_seen`` and ``last_seen`` are microseconds since the epoch.
+    """
+
+    fingerprint: Fingerprint
+    count: int = 0
+    query_time: Figure = field(default_factory=Figure)
+    lock_time: Figure | None = None
+    rows_sent: Figure | None = None
+    rows_examined: Figure | None = None
+    databases: Names = field(default_factory=Names)
+    users: Names = field(default_factory=Names)
+    hosts: Names = field(default_factory=Names)
+    first_seen: int | None = None
+    last_seen: int | None = None
+
+    def add(self, events: Sequence[Event], batch: Batch) -> None:
+        """Count at least one event of the class; ``batch`` tells what is logged of them."""
+        ended, query, query_buckets, lock, lock_buckets, sent, examined = zip(*events, strict=True)
+        self.count += len(events)
+        self.query_time.add(query, query_buckets)
+        if batch.lock_time is not None:
+            self.lock_time = self.lock_time or Figure()
+            self.lock_time.add(lock, lock_buckets)
+        if batch.rows_sent is not None:
+            self.rows_sent = self.rows_sent or Figure()
+            self.rows_sent.add(sent)
+        if batch.rows_examined is not None:
+            self.rows_examined = self.rows_examined or Figure()
+            self.rows_examined.add(examined)
+        if None in ended:
+            ended = tuple(moment for moment in ended if moment is not None)
+        if ended:
+            self.seen(min(ended), max(ended))
+
+    def merge(self, other: QueryStats) -> None:
+        """Count what another one has counted of the same class."""
+        self.count += other.count
+        self.query_time.merge(other.query_time)
+        self.lock_time = _merged(self.lock_time, other.lock_time)
+        self.rows_sent = _merged(self.rows_sent, other.rows_sent)
+        self.rows_examined = _merged(self.rows_examined, other.rows_examined)
+        self.databases.merge(other.databases)
+        self.users.merge(other.users)
+        self.hosts.merge(other.hosts)
+        self.seen(other.first_seen, other.last_seen)
+
+    def seen(self, first: int | None, last: int | None) -> None:
+        """Stretch the span in which the class was seen."""
+        if first is not None and (self.first_seen is None or first < self.first_seen):
+            self.first_seen = first
+        if last is not None and (self.last_seen is None or last > self.last_seen):
+            self.last_seen = last
+
+
+def _merged(one: Figure | None, other: Figure | None) -> Figure | None:
+    if other is None:
+        return one
+    merged = one or Figure()
+    merged.merge(other)
+    return merged
+
+
+@dataclass(slots=True)
+class Account:
+    """What became of the bytes and events that were read."""
+
+    bytes_read: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    administrator: int = 0
+    excluded: Counter[str] = field(default_factory=Counter)
+    outside_window: int = 0
+    unreadable: int = 0
+    truncated: int = 0
+    possibly_repeated: int = 0
+    sampled: int = 1
+
+    def add(self, batch: Batch) -> None:
+        """Take over what a reader has accounted for."""
+        self.bytes_read += batch.bytes_read
+        self.skipped.update(batch.bytes_skipped)
+        self.administrator += batch.events_administrator
+        self.excluded.update(batch.events_excluded)
+        self.unreadable += batch.events_unreadable
+        self.possibly_repeated += batch.events_possibly_repeated
+        self.sampled = max(self.sampled, batch.sampled)
+
+    def merge(self, other: Account) -> None:
+        """Add what another account holds."""
+        self.bytes_read += other.bytes_read
+        self.skipped.update(other.skipped)
+        self.administrator += other.administrator
+        self.excluded.update(other.excluded)
+        self.outside_window += other.outside_window
+        self.unreadable += other.unreadable
+        self.truncated += other.truncated
+        self.possibly_repeated += other.possibly_repeated
+        self.sampled = max(self.sampled, other.sampled)
+
+
+class Table:
+    """The query classes of one instance's events, bounded in number and in text.
+
+    ``folded`` holds the figures of the events whose class found no place.
+    """
+
+    def __init__(
+        self,
+        selection: Selection,
+        mode: SqlMode | None = None,
+        *,
+        class_limit: int = CLASS_LIMIT,
+        text_limit: int = TEXT_LIMIT,
+    ) -> None:
+        self.classes: dict[str, QueryStats] = {}
+        self.folded = QueryStats(Fingerprint(""))
+        self.account = Account()
+        self._selection = selection
+        self._fingerprinter = Fingerprinter(mode)
+        self._class_limit = class_limit
+        self._text_left = text_limit
+
+    def add(self, batch: Batch) -> None:
+        """Count the events of a batch."""
+        self.account.add(batch)
+        batch = self._not_ignored(self._in_window(batch))
+        fingerprints = self._fingerprinter.fingerprints(batch.statements)
+        places: dict[Fingerprint, QueryStats] = {}
+        for fingerprint, events in _grouped(fingerprints, batch).items():
+            if self._selection.ignores_query(fingerprint.query_id):
+                self.account.excluded[IGNORED] += len(events)
+                continue
+            if fingerprint.truncated:
+                self.account.truncated += len(events)
+            stats = places[fingerprint] = self._class(fingerprint)
+            stats.add(events, batch)
+        origins = Counter(zip(fingerprints, batch.clients, batch.databases, strict=True))
+        for (fingerprint, client, database), count in origins.items():
+            if place := places.get(fingerprint):
+                place.databases.add(database, count)
+                place.users.add(client.user, count)
+                place.hosts.add(client.host, count)
+
+    def merge(self, other: Table) -> None:
+        """Count what another table of the same selection has counted."""
+        self.account.merge(other.account)
+        for stats in other.classes.values():
+            self._class(stats.fingerprint).merge(stats)
+        self.folded.merge(other.folded)
+
+    def _class(self, fingerprint: Fingerprint) -> QueryStats:
+        stats = self.classes.get(fingerprint.text)
+        if stats is None:
+            size = len(fingerprint.text)
+            if len(self.classes) >= self._class_limit or size > self._text_left:
+                return self.folded
+            self._text_left -= size
+            stats = self.classes[fingerprint.text] = QueryStats(fingerprint)
+        return stats
+
+    def _in_window(self, batch: Batch) -> Batch:
+        """Leave out what is not of the window.
+
+        An event whose time the log does not tell cannot be placed. It counts as unreadable:
+        in a window that it may not belong to it could count twice, and nobody would see it.
+        """
+        window = self._selection.window
+        if window is None:
+            return batch
+        start, end = window.start, window.end
+        inside = [moment is not None and start <= moment < end for moment in batch.ended_at]
+        if all(inside):
+            return batch
+        unplaced = batch.ended_at.count(None)
+        self.account.unreadable += unplaced
+        self.account.outside_window += inside.count(False) - unplaced
+        return batch.select(inside)
+
+    def _not_ignored(self, batch: Batch) -> Batch:
+        origins = set(zip(batch.clients, batch.databases, strict=True))
+        ignored = {origin for origin in origins if self._selection.ignores(*origin)}
+        if not ignored:
+            return batch
+        chosen = [
+            origin not in ignored for origin in zip(batch.clients, batch.databases, strict=True)
+        ]
+        self.account.excluded[IGNORED] += chosen.count(False)
+        return batch.select(chosen)
+
+
+def _grouped(fingerprints: list[Fingerprint], batch: Batch) -> dict[Fingerprint, list[Event]]:
+    """Return the events of each fingerprint, with 0 for what is not logged."""
+    not_logged = [0] * len(fingerprints)
+    lock_time = batch.lock_time or not_logged
+    events = zip(
+        batch.ended_at,
+        batch.query_time,
+        sketch.buckets(batch.query_time),
+        lock_time,
+        sketch.buckets(lock_time),
+        batch.rows_sent or not_logged,
+        batch.rows_examined or not_logged,
+        strict=True,
+    )
+    groups: defaultdict[Fingerprint, list[Event]] = defaultdict(list)
+    for fingerprint, event in zip(fingerprints, events, strict=True):
+        groups[fingerprint].append(event)
+    return groups
