@@ -8,29 +8,24 @@ character that shows it was there.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
-_ACTING = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and newline, DEL, C1
-    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional marks, UAX #9
-    "\ud800-\udfff]"
-)
-_BREAKS = re.compile("\r\n|[\u2028\u2029]")
+_SHOWN: dict[int, int | str] = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},  # C0's pictures
+    0x7F: "\N{SYMBOL FOR DELETE}",
+    **dict.fromkeys(range(0x80, 0xA0), REPLACEMENT),  # C1
+    **dict.fromkeys(map(ord, "\u061c\u200e\u200f"), REPLACEMENT),  # bidirectional marks, UAX #9
+    **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), REPLACEMENT),
+    **dict.fromkeys(range(0xD800, 0xE000), REPLACEMENT),  # lone surrogates
+    **dict.fromkeys((0x2028, 0x2029), "\n"),
+}
 
 
 def visible(text: str) -> str:
     """Return ``text`` with nothing in it that acts: only tabs, newlines and what shows."""
-    return _ACTING.sub(_shown, _BREAKS.sub("\n", text))
-
-
-def _shown(match: re.Match[str]) -> str:
-    code = ord(match[0])
-    if code < 0x20:  # noqa: PLR2004 - the C0 controls; U+2400 begins their pictures
-        return chr(0x2400 + code)
-    return "\N{SYMBOL FOR DELETE}" if match[0] == "\x7f" else REPLACEMENT
+    return text.replace("\r\n", "\n").translate(_SHOWN)
 
 
 def columns(text: str) -> int:
