@@ -32,6 +32,8 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements.txt"
 LAMBDA_LOCK = ROOT / "requirements-lambda.txt"
+PIP: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet"]
+FUZZ_LOCK = ROOT / "requirements-fuzz.txt"
 NPM_LOCK = ROOT / "package-lock.json"
 
 
@@ -110,15 +112,14 @@ def set_up() -> None:
     print("Setting up .venv, about a minute; only when the locks changed.", file=sys.stderr)
     again = "the same command again: a half-made .venv is made anew"
     quietly("cannot make .venv", [sys.executable, "-m", "venv", "--clear", VENV], again)
-    pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet"]
     quietly(
         "cannot install the requirements",
-        [*pip, "--require-hashes", "--only-binary=:all:", "--requirement", LOCK],
+        [*PIP, "--require-hashes", "--only-binary=:all:", "--requirement", LOCK],
         "look at your connection to the package index, then " + again,
     )
     quietly(
         "cannot install slowquery itself",
-        [*pip, "--no-deps", "--no-build-isolation", "--editable", ROOT],
+        [*PIP, "--no-deps", "--no-build-isolation", "--editable", ROOT],
         again,
     )
     stamp.write()
@@ -184,6 +185,23 @@ def demo(_: Context) -> None:
 def test(context: Context) -> None:
     """Run the tests; what follows -- goes to pytest: test -- -k slack."""
     must_pass(*tool("pytest", *shlex.split(context.remainder)))
+
+
+@task
+def bench(context: Context) -> None:
+    """Measure speed and memory beside the peers that are installed; writes docs/benchmarks.md."""
+    must_pass(*tool("tests.bench", *shlex.split(context.remainder)))
+
+
+@task(help={"minutes": "how long, for all targets side by side"})
+def fuzz(_: Context, minutes: float = 10.0) -> None:
+    """Look for a log or statement that breaks what must hold of any."""
+    quietly(
+        "cannot install the fuzzer",
+        [*PIP, "--require-hashes", "--only-binary=:all:", "--requirement", FUZZ_LOCK],
+        "Python 3.11 on Linux, for which atheris has a wheel",
+    )
+    must_pass(*tool("tests.fuzz", "--minutes", str(minutes)))
 
 
 @task
@@ -281,7 +299,7 @@ def lambda_libraries() -> Path:
         quietly(
             "cannot fetch the libraries for Lambda",
             [
-                *(PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"),
+                *(*PIP, "--no-deps", "--no-compile"),
                 *("--require-hashes", "--only-binary=:all:", *target),
                 *("--requirement", LAMBDA_LOCK, "--target", stamp.folder),
             ],

@@ -1,0 +1,85 @@
+"""The whole product on this machine: ``python3 tasks.py demo``.
+
+A local AWS serves an hour of real logs, a local Slack takes what is posted, and between
+them runs what runs in Lambda, on the event that the schedule sends. Nothing leaves the
+machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import redirect_stdout
+from datetime import UTC, datetime
+from io import StringIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
+
+import handler
+from tests.sandbox.aws import Sandbox
+from tests.sandbox.log_file import LIVE
+from tests.sandbox.slack_stand_in import Post, SlackStandIn, as_text
+
+LOG = Path(__file__).parent.parent / "logs" / "mysql-9.7.log.gz"
+EVENT = {"scheduled_time": "2026-11-22T05:10:00Z"}
+SETTINGS = """\
+instances: [shop-db, stage-db]
+channels:
+  team: {{kind: slack, token: env/SLACK_TOKEN, channel: "#slow-queries", base_url: "{slack}"}}
+"""
+NEXT = """\
+Next
+  .venv/bin/slowquery digest tests/logs/mysql-9.7.log.gz
+      the same from a terminal, on any log you have; --help lists what it can do
+  cp settings.example.yml settings.yml
+      then name your instances, and `.venv/bin/slowquery settings check`
+  .venv/bin/slowquery run --instance YOUR-DB --last 1h
+      on RDS, with your own AWS credentials; posts nothing without --post
+  README.md
+      how to deploy it
+"""
+
+
+class Context:
+    """Lambda's, with time enough."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return five minutes, the function's time-out."""
+        return 300_000
+
+
+def run() -> tuple[list[Post], str]:
+    """Return what was posted, and what the function wrote into its log."""
+    written = datetime(2026, 11, 22, 5, tzinfo=UTC)
+    logs = {f"{LIVE}.2026-11-22.05": LOG.read_bytes(), LIVE: b""}
+    with Sandbox() as aws, SlackStandIn() as slack, TemporaryDirectory() as folder:
+        settings = Path(folder, "settings.yml")
+        settings.write_text(SETTINGS.format(slack=slack.url), encoding="utf-8")
+        aws.add_instance("shop-db", logs=logs, last_written=written)
+        aws.add_instance("stage-db", logs={}, status="stopped")
+        ours = {"SLACK_TOKEN": slack.token, "SLOWQUERY_SETTINGS": str(settings)}
+        with patch.dict(os.environ, aws.environ | ours), redirect_stdout(StringIO()) as said:
+            handler.export_to_chat(EVENT, Context())
+        return slack.posts, said.getvalue()
+
+
+def main() -> None:
+    """Run the hour and show what came of it."""
+    posts, log = run()
+    first, *thread = map(as_text, posts)
+    sections = {
+        f"handler.export_to_chat({json.dumps(EVENT)})": "",
+        "#slow-queries": first,
+        f"its thread, {len(thread)} replies": "\n\n".join(thread),
+        "CloudWatch metrics (EMF, on the function's log)": log.rstrip(),
+    }
+    for title, text in sections.items():
+        sys.stdout.write(f"── {title} {'─' * max(4, 72 - len(title))}\n\n")
+        sys.stdout.write(f"{text}\n\n" if text else "")
+    sys.stdout.write(NEXT)
+
+
+if __name__ == "__main__":
+    main()
