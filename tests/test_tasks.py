@@ -17,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ["requirements.txt", "requirements-lambda.txt"]
+LOCKS = ["requirements.txt", "requirements-lambda.txt", "requirements-fuzz.txt"]
 
 
 def door(where: Path, *arguments: str, before: str = "", **environ: str) -> tuple[int, str]:
