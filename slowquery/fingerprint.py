@@ -11,12 +11,13 @@ are ``(?+)``, a repeated ``UNION`` is one, a procedure call keeps its name alone
 that tool lets a part of a literal stay, or lets a literal's content change the shape,
 ``docs/fingerprints.md`` lists what is done here instead.
 
-For speed there is a second way to the same answer. All statements of a batch, joined by
-NUL, go through one cheaper pattern that blanks strings and numbers. What is left of a
-statement, its *outline*, says whether the statement holds anything the cheap pattern
-does not understand (a comment, a quote in a quoted name). If it does not, the
-fingerprint depends on the outline alone and a dictionary knows it; if it does, the
-statement goes through the grammar. No token crosses the NUL.
+For speed there are two other ways to the same answer. A statement whose like was seen, all
+digits being alike, has its fingerprint: which digit it is matters next to nowhere. The
+other statements of a batch, joined by NUL, go through one cheaper pattern that blanks
+strings and numbers. What is left of a statement, its *outline*, says whether the statement
+holds anything the cheap pattern does not understand (a comment, a quote in a quoted name).
+If it does not, the fingerprint depends on the outline alone and a dictionary knows it; if it
+does, the statement goes through the grammar. No token crosses the NUL.
 
 The fingerprint of a fingerprint is itself: whatever a step below writes, no step before it
 would read otherwise.
@@ -39,6 +40,9 @@ CUT_MARK: Final = b"[Your log message was truncated]"
 
 OUTLINE_LIMIT: Final = 4096
 """Bytes of an outline that is worth remembering: longer ones rarely come again."""
+
+SHAPE_LIMIT: Final = 1024
+"""Bytes of a statement that is remembered by its shape: longer ones rarely come again."""
 
 REMEMBERED_BYTES: Final = 8 * 1024 * 1024
 """Outlines are remembered up to this size in all, then forgotten and learnt anew."""
@@ -66,6 +70,9 @@ class Fingerprint:
 
 _SEPARATOR = b"\0"
 _BLANK = b"\1"
+_ANY_DIGIT = bytes.maketrans(b"123456789", b"000000000")
+# Where it matters which digit it is: 0x, a dollar quote, a version of MySQL, a call.
+_TELLING_DIGIT = re.compile(rb"0[xX]|\$|/\*!|(?i:call)[\s/#-]")
 
 _TRUE_OR_FALSE: Final = rb"(?:(?i:true|false)\b)"
 
@@ -187,6 +194,12 @@ _ORDER_BY = re.compile(rb"\border by ")
 _ASCENDING = re.compile(rb"(?: asc\b)++(?![$*])")
 _INSERT = re.compile(rb"(?:insert|replace)(?: ignore)? into .+?values[ ,]*+\(", re.DOTALL)
 _NEXT_ROW = re.compile(_NAME + rb"|\)( ?, ?\()")
+_LONG_INSERT = re.compile(
+    rb"[ \n\t\r\f\v]*+(?:insert|replace)(?:[ \n\t\r\f]++ignore)?+[ \n\t\r\f]++into[ \n\t\r\f]"
+    rb".+?values[ \n\t\r\f,]*+\(",
+    re.DOTALL | re.IGNORECASE,
+)
+_LATER_ROW = re.compile(_NAME + rb"|\)([ \n\t\r\f]*+,[ \n\t\r\f]*+\()")
 _NULL = re.compile(rb"\bnull\b")
 _LIST = re.compile(rb"(?<!\Acall )\b(in|values?)(?:[ ,]*+\([ ?,]*+\))++")
 _ROWS = re.compile(rb"(\bin ?\( ?(\([ ?,]*+\)) ?, ?\2)(?: ?, ?\2)++")
@@ -241,8 +254,8 @@ def _collapse_unions(text: bytes) -> bytes:
 
 def _normalise(outline: bytes) -> bytes:
     """Bring an outline into pt-query-digest's form."""
-    if _CALL.fullmatch(outline):
-        return _WHITE_SPACE.sub(b" ", outline).lower()
+    if call := _CALL.fullmatch(outline):
+        return _WHITE_SPACE.sub(b" ", call[1]).lower()
     text = _LITERAL.sub(b"?", _BOOLEAN.sub(_BLANK, outline.lstrip().removesuffix(b"\n")))
     text = _WHITE_SPACE.sub(b" ", text).lower()
     if ordered := _ORDER_BY.search(text):
@@ -261,38 +274,117 @@ def _normalise(outline: bytes) -> bytes:
     return b"use ?" if _USE.match(text) else text
 
 
-def _confusing(text: bytes) -> bool:
-    """Whether the cheap pattern could take something in ``text`` for something else."""
-    return (
-        _BLANK in text
-        or CUT_MARK in text
-        or (b"`" in text and any(_TICKED.findall(text + _SEPARATOR)))
-    )
+def _without_later_rows(outline: bytes) -> bytes:
+    """Drop what :func:`_normalise` would drop from a long ``insert``, at less cost."""
+    insert = _LONG_INSERT.match(outline)
+    if not insert:
+        return outline
+    rows = (match for match in _LATER_ROW.finditer(outline, insert.end()) if match[1])
+    later_row = next(rows, None)
+    if not later_row:
+        return outline
+    end = b";" if outline.rstrip(b"\r\n").endswith(b";") else b""
+    return outline[: later_row.end()] + end
+
+
+def _confusing(statements: list[bytes], joined: bytes) -> set[int]:
+    """Return the statements in which the cheap pattern could take one thing for another.
+
+    Those are the ones with a quote in a quoted name, a byte that has a meaning of our own,
+    or the mark of a cut; nearly always there are none, and scans of all of them tell.
+    """
+    if joined.count(_SEPARATOR) >= len(statements):
+        # A NUL of the log's own stands among the separators: each is looked at by itself.
+        return {
+            index
+            for index, statement in enumerate(statements)
+            if _SEPARATOR in statement or _confusing([statement], statement)
+        }
+    found = []
+    if b"`" in joined:
+        found += [match.start() for match in _TICKED.finditer(joined + _SEPARATOR) if match[1]]
+    for sign in (_BLANK, CUT_MARK):
+        at = joined.find(sign)
+        while at >= 0:
+            found.append(at)
+            at = joined.find(sign, at + 1)
+    indexes = set()
+    index = passed = 0
+    for at in sorted(found):
+        index += joined.count(_SEPARATOR, passed, at)
+        passed = at
+        indexes.add(index)
+    return indexes
+
+
+class _Shapes:
+    """Remembers statements by their *shape*, in which all digits are alike, for a while.
+
+    The young shapes grow old together, and the old ones are forgotten unless they are asked
+    for again in time.
+    """
+
+    def __init__(self) -> None:
+        self._young: dict[bytes, Fingerprint] = {}
+        self._old: dict[bytes, Fingerprint] = {}
+        self._left = REMEMBERED_BYTES // 2
+
+    def find(self, shapes: list[bytes]) -> list[Fingerprint | None]:
+        """Return what is remembered of each shape."""
+        found = list(map(self._young.get, shapes))
+        if self._old:
+            for index in [index for index, one in enumerate(found) if one is None]:
+                if old := self._old.get(shapes[index]):
+                    self.remember(shapes[index], old)
+                    found[index] = old
+        return found
+
+    def remember(self, shape: bytes, fingerprint: Fingerprint) -> None:
+        """Take note of a shape, unless the statements that have it may differ."""
+        if len(shape) > SHAPE_LIMIT or _TELLING_DIGIT.search(shape):
+            return
+        self._left -= len(shape) + REMEMBERED_ENTRY
+        if self._left < 0:
+            self._old, self._young = self._young, {}
+            self._left = REMEMBERED_BYTES // 2
+        self._young[shape] = fingerprint
 
 
 class Fingerprinter:
     """Turns statements into fingerprints, and remembers the outlines it has seen."""
 
     def __init__(self, mode: SqlMode | None = None) -> None:
-        self._grammar = _Grammar(mode or SqlMode())
+        self._mode = mode or SqlMode()
+        self._grammar = _Grammar(self._mode)
+        self._shapes = _Shapes()
         self._known: dict[bytes, Fingerprint] = {}
         self._texts: dict[tuple[str, bool], Fingerprint] = {}
         self._remembered = 0
 
+    def __reduce__(self) -> tuple[type[Fingerprinter], tuple[SqlMode]]:
+        """Let a copy for another process begin with nothing learnt."""
+        return Fingerprinter, (self._mode,)
+
     def fingerprints(self, statements: list[bytes]) -> list[Fingerprint]:
         """Return the fingerprint of each statement; a whole statement ends with ``;``."""
-        if not statements:
-            return []
+        shapes = [
+            statement.translate(_ANY_DIGIT) if len(statement) <= SHAPE_LIMIT else statement
+            for statement in statements
+        ]
+        known = self._shapes.find(shapes)
+        unknown = [index for index, fingerprint in enumerate(known) if fingerprint is None]
+        found = self._by_outline([statements[index] for index in unknown]) if unknown else ()
+        for index, fingerprint in zip(unknown, found, strict=True):
+            known[index] = fingerprint
+            self._shapes.remember(shapes[index], fingerprint)
+        return [fingerprint for fingerprint in known if fingerprint is not None]
+
+    def _by_outline(self, statements: list[bytes]) -> list[Fingerprint]:
         joined = _SEPARATOR.join(statements)
-        aside: set[int] = set()
-        if joined.count(_SEPARATOR) >= len(statements) or _confusing(joined):
-            aside = {
-                n
-                for n, statement in enumerate(statements)
-                if _SEPARATOR in statement or _confusing(statement)
-            }
+        aside = _confusing(statements, joined)
+        if aside:
             joined = _SEPARATOR.join(
-                b"" if n in aside else statement for n, statement in enumerate(statements)
+                b"" if index in aside else statement for index, statement in enumerate(statements)
             )
         outlines = self._grammar.blanked.sub(_BLANK, joined).split(_SEPARATOR)
         known = map(self._known.get, outlines)
@@ -375,6 +467,8 @@ class Fingerprinter:
 
     def _of_outline(self, outline: bytes, key: bytes = b"") -> Fingerprint:
         """Return the fingerprint of an outline, which is remembered behind ``key``."""
+        if len(outline) > OUTLINE_LIMIT:
+            outline = _without_later_rows(outline)
         known = self._known.get(key + outline)
         if known is not None:
             return known

@@ -18,7 +18,7 @@ LIMIT: Final = 1.2
 _MEASURABLE: Final = 0.001
 _LARGEST: Final = 2**22
 _REPEATS: Final = 5
-_ATTEMPTS: Final = 3
+_ATTEMPTS: Final = 8
 
 _T = TypeVar("_T")
 

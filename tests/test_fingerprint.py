@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from math import isqrt
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import example, given
@@ -218,6 +219,7 @@ CUT = [
     (b"select 0xDEAD", "select ?"),
     (b"select a;# b", "select a"),
     (b"call p7('a', 'b", "call p7"),
+    (b"\tcall p/* a", "call p"),
     (b"select a, 'b " + CUT_MARK + b" c', d;", "select a, ?"),
     (b"select a, b " + CUT_MARK, "select a, b "),
     (b"select a;" + CUT_MARK, "select a"),
@@ -359,6 +361,48 @@ def test_what_was_seen_before_changes_no_answer(before: list[bytes], statement: 
     fresh = Fingerprinter().fingerprint(statement)
     assert told(knowing.fingerprints([statement])) == told([fresh])
     assert told([knowing.fingerprint(statement)]) == told([fresh])
+
+
+@given(statements | noise, st.randoms(use_true_random=False))
+@example(b"select 0x1F, 1x1F;", Random(7))  # noqa: S311 - dice
+@example(b"call p1(", Random(7))  # noqa: S311 - dice
+@example(b"select $1$ a $2$ b $1$;", Random(7))  # noqa: S311 - dice
+@example(b"SELECT /*!40001 SQL_NO_CACHE */ * FROM `t`;", Random(7))  # noqa: S311 - dice
+def test_a_statement_that_was_seen_with_other_digits_changes_no_answer(
+    statement: bytes, random: Random
+) -> None:
+    def other(_: re.Match[bytes]) -> bytes:
+        return b"%d" % random.randrange(10)
+
+    knowing = Fingerprinter()
+    for _ in range(3):
+        knowing.fingerprints([re.sub(rb"[0-9]", other, statement)])
+    fresh = Fingerprinter().fingerprint(statement)
+    assert told(knowing.fingerprints([statement])) == told([fresh])
+
+
+_HEADS = st.sampled_from(
+    [
+        b"insert into t values ",
+        b"\n  Replace\tinto `a),(b` (`values (`, c)\n VALUES\n,",
+        b"insert ignore into t (a) values",
+        b"insert into t /* values (1),(2) */ select `),(` from u where x in ",
+        b"insert into t values (1) on duplicate key update a = values(a), b = ",
+    ]
+)
+_ROWS = st.lists(st.sampled_from([b"(1, 'a),(b')", b"(now(), '')", b"( `),(`, 2 )", b"(1", b")"]))
+
+
+@given(_HEADS, _ROWS.map(b" , ".join), statements | noise, st.sampled_from([b";", b"", b"\n;"]))
+def test_what_is_dropped_from_a_long_insert_is_what_does_not_matter(
+    head: bytes, rows: bytes, rest: bytes, end: bytes
+) -> None:
+    answers = []
+    for limit in (0, 10**9):
+        with pytest.MonkeyPatch.context() as always_or_never:
+            always_or_never.setattr("slowquery.fingerprint.OUTLINE_LIMIT", limit)
+            answers.append(told(Fingerprinter().fingerprints([head + rows + rest + end])))
+    assert answers[0] == answers[1]
 
 
 @given(statements)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tracemalloc
 from collections.abc import Iterator
+from decimal import Decimal
 
 import pytest
 from hypothesis import example, given
@@ -22,8 +23,10 @@ MEBIBYTE = 1024 * 1024
 
 def complete_headers(log: bytes) -> int:
     """Count the headers line by line, in the words of the issue that defines them."""
+    seconds = rb"\d{1,20}(?:\.\d{1,9})?"
     figures = re.compile(
-        rb"# Query_time: [\d.]+  Lock_time: [\d.]+ +Rows_sent: \d+  Rows_examined: \d"
+        rb"# Query_time: {1,9}%b {1,9}Lock_time: {1,9}%b {1,9}" % (seconds, seconds)
+        + rb"Rows_sent: {1,9}\d{1,20} {1,9}Rows_examined: {1,9}\d{1,20}(?!\d)"
     )
     found = 0
     others = -1
@@ -46,7 +49,8 @@ def complete_headers(log: bytes) -> int:
 def test_how_a_log_is_cut_never_matters(data: st.DataObject) -> None:
     log = data.draw(logs.logs)
     cuts = data.draw(logs.cuts(log))
-    stretch = data.draw(st.integers(100, 3000))
+    # A stretch as long as the first portion ends just where that portion does.
+    stretch = data.draw(st.integers(1, 3000) | st.just(max(1, min(cuts, default=1))))
     assert read_log(log, cuts, stretch) == read_log(log)
 
 
@@ -60,6 +64,17 @@ def test_every_byte_is_accounted_for(log: bytes) -> None:
 @given(logs.logs)
 def test_every_complete_header_is_an_event_and_nothing_else_is(log: bytes) -> None:
     assert events(read_log(log)) == complete_headers(log)
+
+
+@example(["0.12"])
+@example(["0.1234567", "10.12345"])
+@given(st.lists(st.from_regex(r"\A[0-9]{1,6}(\.[0-9]{1,9})?\Z"), min_size=1, max_size=4))
+def test_seconds_are_read_to_the_microsecond(figures: list[str]) -> None:
+    log = b"".join(
+        event(header=USER + FIGURES.replace(b"2.000000", figure.encode())) for figure in figures
+    )
+    expected = [int(Decimal(figure) * 1_000_000) for figure in figures]
+    assert read_log(log).query_time == expected
 
 
 @given(st.lists(st.binary() | logs.logs | st.none(), max_size=6))
@@ -160,6 +175,28 @@ def test_how_a_statement_over_the_limit_is_cut_does_not_matter(tail: bytes) -> N
         assert read_log(log, [cut], stretch=MEBIBYTE // 2) == whole
 
 
+def test_a_statement_cut_at_a_semicolon_is_not_taken_for_whole() -> None:
+    statement = b"x" * (STATEMENT_LIMIT - 2) + b";" + b"y" * 99 + b";\n"
+    assert read_log(event(statement=statement)).statements[0].endswith(b"x")
+
+
+def test_a_line_cut_with_its_statement_makes_no_header() -> None:
+    header = b"\n" + USER + FIGURES[:-2]
+    filler = b"x" * (STATEMENT_LIMIT - len(header))
+    log = event(statement=filler + header + b"y" * (2 * MEBIBYTE) + b";\n")
+    whole = read_log(log, stretch=len(log))
+    assert events(whole) == 1
+    assert read_log(log, stretch=MEBIBYTE // 2) == whole
+
+
+def test_a_header_of_as_many_lines_as_it_may_have_can_be_cut_anywhere() -> None:
+    header = USER + logs.SCHEMA + b"# more\n" * 200 + FIGURES
+    log = b"noise\n" + event(header=header)
+    assert read_log(log).statements == [b"\nSELECT 1;"]
+    for cut in range(1, len(log), 9):
+        assert read_log(log, [cut], stretch=cut) == read_log(log)
+
+
 def long_statement(size: int, portion: int) -> Iterator[Portion]:
     yield Portion("a", event(statement=b"INSERT INTO t VALUES ("))
     for n in range(size // portion):
@@ -233,6 +270,21 @@ class TestOffsetOfAFile:
     def test_an_offset_that_leads_is_not_asked_again(self) -> None:
         log = self.both(15) * mysql.LEAD + self.both(18) * 99 + self.stamp_alone
         assert self.ended_at(log)[-1] == 1795352405
+
+    def test_a_time_with_a_zone_goes_first_among_times_without(self) -> None:
+        zoned = event(before=TIMESTAMP.replace(b"17953", b"11111"))
+        log = self.both(15) * 20 + zoned + event(time=b"")
+        batch = read_log(log, stretch=len(event()))
+        assert batch.ended_at == [*[1795352405000000] * 20, 1795352405250000, 1795352405000000]
+
+    def test_a_statement_without_any_time_ended_in_the_second_of_the_one_before(self) -> None:
+        timeless = event(time=b"", before=b"")
+        assert self.ended_at(event() + timeless, timeless) == [1795352405, 1795352405, None]
+
+    def test_a_loss_hides_what_the_second_before_was(self) -> None:
+        timeless = Portion("a", event(time=b"", before=b""))
+        batch = read(Portion("a", event()), timeless, Loss("a", "lost"), timeless)
+        assert batch.ended_at == [1795352405250000, 1795352405250000, None]
 
     def test_no_zone_is_farther_than_fourteen_hours(self) -> None:
         log = self.both(13).replace(b"261122", b"261121") + self.stamp_alone
