@@ -29,6 +29,7 @@ import re
 from dataclasses import dataclass, field
 from hashlib import md5
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from slowquery.model import SqlMode
 
@@ -194,6 +195,8 @@ _ORDER_BY = re.compile(rb"\border by ")
 _ASCENDING = re.compile(rb"(?: asc\b)++(?![$*])")
 _INSERT = re.compile(rb"(?:insert|replace)(?: ignore)? into .+?values[ ,]*+\(", re.DOTALL)
 _NEXT_ROW = re.compile(_NAME + rb"|\)( ?, ?\()")
+_TAG = re.compile(rb"([A-Za-z_][A-Za-z0-9_.-]{0,63})\s*+=\s*+('?)([^']*+)\2")
+_TAG_VALUE = re.compile(rb"[A-Za-z0-9_./#:]{1,100}")
 _LONG_INSERT = re.compile(
     rb"[ \n\t\r\f\v]*+(?:insert|replace)(?:[ \n\t\r\f]++ignore)?+[ \n\t\r\f]++into[ \n\t\r\f]"
     rb".+?values[ \n\t\r\f,]*+\(",
@@ -378,6 +381,23 @@ class Fingerprinter:
             known[index] = fingerprint
             self._shapes.remember(shapes[index], fingerprint)
         return [fingerprint for fingerprint in known if fingerprint is not None]
+
+    def tags(self, statement: bytes, keys: frozenset[str]) -> list[tuple[str, str]]:
+        """Return the tags of a statement whose keys are wanted, as they come.
+
+        A tag is a ``key=value`` in a ``/* */`` comment, its value bare or as sqlcommenter
+        writes it: in quotes, percent-encoded. A value that holds anything but letters,
+        digits and ``_./#:``, or that is long, is no tag: it may be a literal.
+        """
+        found = []
+        for match in self._grammar.token.finditer(statement):
+            if match.lastgroup == "comment" and match[0].startswith(b"/*"):
+                for pair in match[0][2:-2].split(b","):
+                    tag = _TAG.fullmatch(pair.strip())
+                    value = unquote_to_bytes(tag[3]) if tag else b""
+                    if tag and _TAG_VALUE.fullmatch(value) and tag[1].decode() in keys:
+                        found.append((tag[1].decode(), value.decode()))
+        return found
 
     def _by_outline(self, statements: list[bytes]) -> list[Fingerprint]:
         joined = _SEPARATOR.join(statements)

@@ -457,6 +457,39 @@ def test_long_outlines_are_not_remembered() -> None:
     assert fingerprinter.fingerprint(long) is not fingerprinter.fingerprint(long)
 
 
+@pytest.mark.parametrize(
+    ("statement", "tags"),
+    [
+        ("select 1 /*controller='users',action='show'*/", ["controller users", "action show"]),
+        ("select 1 /* controller=users, action=show */", ["controller users", "action show"]),
+        ("/*route='%2Fusers%2F%3Aid'*/ select 1", ["route /users/:id"]),
+        ("select 1 /*controller='a'*/ from t /*controller='b'*/", ["controller a", "controller b"]),
+        ("select 1 /*route=a/b_c.d#e:f*/", ["route a/b_c.d#e:f"]),
+        ("select '/*controller=users*/', `/*controller=users*/`", []),
+        ("select 1 -- /*controller=users*/", []),
+        ("select 1 # controller=users", []),
+        ("select 1 /*! controller=users */", []),
+        ("select 1 /*+ controller=users */", []),
+        ("select 1 /*controller='it is secret',action='a%27b'*/", []),
+        ("select 1 /*controller='users'x,action=''*/", []),
+        (f"select 1 /*controller={'a' * 101}*/", []),
+        ("select 1 /*other=users*/", []),
+        ("select 1 /*controller", []),
+    ],
+)
+def test_tags_are_read_from_comments_alone(statement: str, tags: list[str]) -> None:
+    keys = frozenset({"controller", "action", "route"})
+    found = Fingerprinter().tags(statement.encode() + b";", keys)
+    assert [" ".join(tag) for tag in found] == tags
+
+
+@given(statements | noise)
+def test_a_tag_holds_no_more_than_it_may(statement: bytes) -> None:
+    for key, value in Fingerprinter().tags(statement, frozenset({"a"})):
+        assert key == "a"
+        assert re.fullmatch(r"[A-Za-z0-9_./#:]{1,100}", value)
+
+
 HOSTILE: dict[str, Callable[[int], bytes]] = {
     "an unclosed quote": lambda n: b"select '" + b"a" * n,
     "quotes": lambda n: b"'" * n,
@@ -524,6 +557,14 @@ def test_time_is_in_proportion_to_a_statement(make: Callable[[int], bytes]) -> N
         Fingerprinter().fingerprints([statement])
 
     assert growth.exponent(work, make) < growth.LIMIT
+
+
+@pytest.mark.parametrize("hostile", [b"a=", b"a='", b"a=%2F,", b"a ", b",", b" "])
+def test_time_for_tags_is_in_proportion_to_a_statement(hostile: bytes) -> None:
+    def work(statement: bytes) -> None:
+        Fingerprinter().tags(statement, frozenset({"a"}))
+
+    assert growth.exponent(work, lambda n: b"/*" + hostile * n + b"*/") < growth.LIMIT
 
 
 @pytest.mark.parametrize("statement", [b"it's", b"select 'a', 1;", b"select `'` -- 1;", b"\0"])
