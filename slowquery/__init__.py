@@ -10,9 +10,9 @@ took. A *digest* is that table ranked, cut and totalled, with an account of ever
 was read, its *coverage*. It is rendered as a *message* for *channels*, as text, Markdown or
 JSON, and as metrics.
 
-There is no way back: each module knows those before it and none behind it. Only ``app``
-knows the whole line, and only ``handler`` and ``cli`` know a clock, an environment and a
-terminal.
+There is no way back: each module knows those before it and none behind it. ``line`` puts
+one log through all of it; ``app`` does so for every instance, and tells every channel. Only
+``handler`` and ``cli`` know a clock, an environment and a terminal.
 
 Two promises are kept by construction. Raw SQL stops at the batch: nothing behind it has a
 field that could hold a literal. And nothing is lost in silence: bytes that were not

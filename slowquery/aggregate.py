@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 
 from slowquery import sketch
 from slowquery.fingerprint import Fingerprint, Fingerprinter
-from slowquery.model import Batch, Client, SqlMode, Window
+from slowquery.model import Batch, Client, Window
 
 CLASS_LIMIT: Final = 10_000
 """Query classes that a table holds."""
@@ -138,27 +138,35 @@ class QueryStats:
     databases: Names = field(default_factory=Names)
     users: Names = field(default_factory=Names)
     hosts: Names = field(default_factory=Names)
+    tags: dict[str, Names] = field(default_factory=dict)
     first_seen: int | None = None
     last_seen: int | None = None
 
     def add(self, events: Sequence[Event], batch: Batch) -> None:
         """Count at least one event of the class; ``batch`` tells what is logged of them."""
+        self.expect(batch)
         ended, query, query_buckets, lock, lock_buckets, sent, examined = zip(*events, strict=True)
         self.count += len(events)
         self.query_time.add(query, query_buckets)
-        if batch.lock_time is not None:
-            self.lock_time = self.lock_time or Figure()
+        if batch.lock_time is not None and self.lock_time:
             self.lock_time.add(lock, lock_buckets)
-        if batch.rows_sent is not None:
-            self.rows_sent = self.rows_sent or Figure()
+        if batch.rows_sent is not None and self.rows_sent:
             self.rows_sent.add(sent)
-        if batch.rows_examined is not None:
-            self.rows_examined = self.rows_examined or Figure()
+        if batch.rows_examined is not None and self.rows_examined:
             self.rows_examined.add(examined)
         if None in ended:
             ended = tuple(moment for moment in ended if moment is not None)
         if ended:
             self.seen(min(ended), max(ended))
+
+    def expect(self, batch: Batch) -> None:
+        """Have a figure, without values yet, for whatever is logged of the batch's events."""
+        if batch.lock_time is not None and self.lock_time is None:
+            self.lock_time = Figure()
+        if batch.rows_sent is not None and self.rows_sent is None:
+            self.rows_sent = Figure()
+        if batch.rows_examined is not None and self.rows_examined is None:
+            self.rows_examined = Figure()
 
     def merge(self, other: QueryStats) -> None:
         """Count what another one has counted of the same class."""
@@ -170,6 +178,8 @@ class QueryStats:
         self.databases.merge(other.databases)
         self.users.merge(other.users)
         self.hosts.merge(other.hosts)
+        for key, values in other.tags.items():
+            self.tags.setdefault(key, Names()).merge(values)
         self.seen(other.first_seen, other.last_seen)
 
     def seen(self, first: int | None, last: int | None) -> None:
@@ -234,8 +244,9 @@ class Table:
     def __init__(
         self,
         selection: Selection,
-        mode: SqlMode | None = None,
+        fingerprinter: Fingerprinter | None = None,
         *,
+        tag_keys: frozenset[str] = frozenset(),
         class_limit: int = CLASS_LIMIT,
         text_limit: int = TEXT_LIMIT,
     ) -> None:
@@ -243,13 +254,16 @@ class Table:
         self.folded = QueryStats(Fingerprint(""))
         self.account = Account()
         self._selection = selection
-        self._fingerprinter = Fingerprinter(mode)
+        self._fingerprinter = fingerprinter or Fingerprinter()
+        self._tag_keys = tag_keys
         self._class_limit = class_limit
         self._text_left = text_limit
 
     def add(self, batch: Batch) -> None:
         """Count the events of a batch."""
         self.account.add(batch)
+        # So that a log without events still tells zero from what it never tells.
+        self.folded.expect(batch)
         batch = self._not_ignored(self._in_window(batch))
         fingerprints = self._fingerprinter.fingerprints(batch.statements)
         places: dict[Fingerprint, QueryStats] = {}
@@ -267,6 +281,20 @@ class Table:
                 place.databases.add(database, count)
                 place.users.add(client.user, count)
                 place.hosts.add(client.host, count)
+        if self._tag_keys:
+            self._add_tags(fingerprints, batch.statements, places)
+
+    def _add_tags(
+        self,
+        fingerprints: list[Fingerprint],
+        statements: list[bytes],
+        places: dict[Fingerprint, QueryStats],
+    ) -> None:
+        for fingerprint, statement in zip(fingerprints, statements, strict=True):
+            place = places.get(fingerprint)
+            if place and b"/*" in statement:
+                for key, value in self._fingerprinter.tags(statement, self._tag_keys):
+                    place.tags.setdefault(key, Names()).add(value, 1)
 
     def merge(self, other: Table) -> None:
         """Count what another table of the same selection has counted."""

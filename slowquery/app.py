@@ -1,4 +1,4 @@
-"""The one module that knows the whole line: it wires it, runs it and gathers what failed.
+"""A run: every instance is read, every channel is told, and what failed is gathered.
 
 Every instance is read and every channel is tried, whatever happened to the others. What
 did not work becomes a :class:`Failure`, in the result and in the messages; a scheduled run
@@ -9,11 +9,10 @@ metric of the function tells the truth.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 import boto3
 
@@ -21,36 +20,19 @@ import notifiers
 from notifiers.message import CredentialRefused, DeliveryError
 from notifiers.options import OptionError
 from slowquery import invocation, metrics, render
-from slowquery.aggregate import Selection, Table
-from slowquery.digest import digest
 from slowquery.document import fit, result_document
 from slowquery.invocation import InvocationError, Request
-from slowquery.model import (
-    SECOND,
-    Batch,
-    Digest,
-    Engine,
-    Failure,
-    Loss,
-    Piece,
-    Result,
-    Status,
-    Window,
-)
+from slowquery.line import UnreadableEngine, Watch, digest_of
+from slowquery.model import SECOND, Digest, Failure, Result, Status
 from slowquery.parameters import ParameterError, Parameters
-from slowquery.readers import mysql
-from slowquery.settings import Channel, ConfigError, Instance, Problem, Secret, Settings, load
+from slowquery.settings import Channel, Instance, Secret, Settings, read_file
 from slowquery.sources import rds
-from slowquery.sources.rds import InstanceUnavailable, RdsSource, SourceError
+from slowquery.sources.rds import RdsSource
+from slowquery.sources.refusal import InstanceUnavailable, SourceError
 from slowquery.window import iso
 
 if TYPE_CHECKING:
     from notifiers.message import Message
-
-Watch: TypeAlias = Callable[[Iterable[Batch]], Iterable[Batch]]
-
-SETTINGS_VARIABLE: Final = "SLOWQUERY_SETTINGS"
-SETTINGS_FILE: Final = "settings.yml"
 
 SETTLED_AFTER: Final = 600 * SECOND
 """A log can still grow for so long: RDS MySQL holds back the first minutes of an hour."""
@@ -60,10 +42,6 @@ INSTANCES_AT_ONCE: Final = 4
 
 DELIVERY_RESERVE: Final = 30.0
 """Seconds that are kept from reading, for the messages."""
-
-READERS: Final[Mapping[Engine, Callable[[Iterable[Piece]], Iterator[Batch]]]] = {
-    "mysql": mysql.read,
-}
 
 
 class RunFailed(Exception):
@@ -109,7 +87,7 @@ def invoke(event: object, world: World) -> dict[str, object]:
     :class:`RunFailed` after everything else, for a scheduled run with failures.
     """
     started = world.now()
-    settings = settings_file(world.environ)
+    settings = read_file(world.environ)
     request = invocation.request(event, started)
     result = collect(settings, request, world.remaining)
     posts = messages(settings, request, result)
@@ -134,18 +112,6 @@ def invoke(event: object, world: World) -> dict[str, object]:
 def secret_store(settings: Settings, kept: MutableMapping[str, Secret]) -> Parameters:
     """Return where the channels' secrets are, in the settings' region."""
     return Parameters(lambda: boto3.client("ssm", settings.region), kept)
-
-
-def settings_file(environ: Mapping[str, str], file: str | None = None) -> Settings:
-    """Return the settings of ``file``, by default of the one that the environment names."""
-    path = Path(file or environ.get(SETTINGS_VARIABLE) or SETTINGS_FILE)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        problem = Problem(str(path), 1, "", f"cannot be read: {why}", "see docs/settings.md")
-        raise ConfigError((problem,)) from None
-    return load(text, environ, file=str(path))
 
 
 def collect(
@@ -176,9 +142,11 @@ def collect(
         except InstanceUnavailable as error:
             if not instance.required:
                 return Status(instance.name, error.state)
-            return _unread(error, instance, request)
+            return _unread(instance, request, error.why, error.hint)
         except SourceError as error:
-            return _unread(error, instance, request)
+            return _unread(instance, request, error.why, error.hint)
+        except UnreadableEngine as error:
+            return _unread(instance, request, str(error), "mend its engine, or leave it out")
 
     with ThreadPoolExecutor(INSTANCES_AT_ONCE) as pool:
         outcomes = list(pool.map(read, instances))
@@ -187,55 +155,6 @@ def collect(
         digests=tuple(found for found in outcomes if isinstance(found, Digest)),
         failures=tuple(found for found in outcomes if isinstance(found, Failure)),
         statuses=tuple(found for found in outcomes if isinstance(found, Status)),
-    )
-
-
-def digest_of(  # noqa: PLR0913 - what there is to say about a log
-    pieces: Iterable[Piece],
-    settings: Settings,
-    *,
-    engine: Engine | None,
-    window: Window | None,
-    instance: str | None,
-    settled: bool = True,
-    watch: Watch | None = None,
-) -> Digest:
-    """Return the digest of the pieces of one log; ``engine`` is what wrote it, if known.
-
-    Raises :class:`SourceError` where there is no reader for the engine's logs.
-    """
-    engine = engine or "mysql"
-    if engine not in READERS:
-        why = f"this version does not read the logs of {engine}"
-        raise SourceError(why, f"an instance of {' or '.join(READERS)}")
-    files: set[str] = set()
-    losses: list[Loss] = []
-
-    def seen() -> Iterator[Piece]:
-        for piece in pieces:
-            files.add(piece.file)
-            if isinstance(piece, Loss):
-                losses.append(piece)
-            yield piece
-
-    ignore = settings.ignore
-    table = Table(
-        Selection(window, ignore.users, ignore.databases, ignore.query_ids), settings.sql_mode
-    )
-    batches: Iterable[Batch] = READERS[engine](seen())
-    for batch in watch(batches) if watch else batches:
-        table.add(batch)
-    return digest(
-        table,
-        engine=engine,
-        window=window,
-        instance=instance,
-        files=len(files),
-        losses=tuple(losses),
-        settled=settled,
-        limit=settings.top,
-        sort=settings.sort,
-        min_total_time=settings.min_total_time,
     )
 
 
@@ -315,14 +234,9 @@ def _is_news(result: Result) -> bool:
     )
 
 
-def _unread(error: SourceError, instance: Instance, request: Request) -> Failure:
-    return Failure(
-        what="the log was not read",
-        where=instance.name,
-        why=error.why,
-        hint=error.hint,
-        event=_repeat(request, (instance.name,), instance.channels),
-    )
+def _unread(instance: Instance, request: Request, why: str, hint: str) -> Failure:
+    event = _repeat(request, (instance.name,), instance.channels)
+    return Failure("the log was not read", instance.name, why, hint, event)
 
 
 def _repeat(

@@ -7,6 +7,7 @@ or a channel failed; 2, the command line or the settings cannot be used.
 from __future__ import annotations
 
 import argparse
+import gc
 import io
 import json
 import os
@@ -19,13 +20,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Final, Self, TextIO, get_args
 
-from slowquery import app, render, words
-from slowquery.document import Document, digest_document, result_document
+from slowquery import words
+from slowquery.document import digest_json, result_document
 from slowquery.invocation import InvocationError, Request
+from slowquery.line import UnreadableEngine, digest_of
 from slowquery.model import Batch, Engine, Result, Sort, Window
-from slowquery.settings import ConfigError, Settings, for_instances
+from slowquery.settings import FILE, VARIABLE, ConfigError, Settings, for_instances, read_file
 from slowquery.sources.files import STANDARD_INPUT, FileSource
-from slowquery.sources.rds import SourceError
+from slowquery.sources.refusal import SourceError
 from slowquery.window import WindowError, between, hour_before, parse_span, parse_time
 
 DONE: Final = 0
@@ -37,6 +39,8 @@ INTERRUPTED: Final = 128 + 2
 PATIENCE: Final = 3600.0
 """Seconds that a run from a terminal may take: whoever waits can stop it."""
 
+MOST_JOBS: Final = 64
+
 PROGRESS_EVERY: Final = 0.5
 """Seconds between two looks at how far reading is; what is done sooner shows none."""
 
@@ -45,11 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     options = parser().parse_args(arguments)
     now = time.time_ns() // 1000
+    gc.freeze()  # what is loaded stays, and need not be looked at while a log is read
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
     try:
         return int(options.command(options, now))
-    except (ConfigError, InvocationError, WindowError) as error:
+    except (ConfigError, InvocationError, UnreadableEngine, WindowError) as error:
         _complain(error)
         return UNUSABLE
     except SourceError as error:
@@ -89,6 +94,9 @@ def parser() -> argparse.ArgumentParser:
         "digest", parents=[common], help="digest log files", description="Digest log files."
     )
     digest.add_argument("files", nargs="+", metavar="FILE", help="plain or gzipped; - for stdin")
+    digest.add_argument(
+        "--jobs", type=_jobs, default=1, metavar="N", help="processes that share the work"
+    )
     digest.set_defaults(command=_digest)
 
     run = commands.add_parser(
@@ -117,6 +125,13 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _jobs(text: str) -> int:
+    jobs = _count(text)
+    if not 1 <= jobs <= MOST_JOBS:
+        raise argparse.ArgumentTypeError(f"is not from 1 to {MOST_JOBS}")  # noqa: EM102, TRY003 - argparse's own way
+    return jobs
+
+
 def _digest(options: argparse.Namespace, now: int) -> int:
     twice = [name for name in options.files if options.files.count(name) > 1]
     if twice:
@@ -126,21 +141,28 @@ def _digest(options: argparse.Namespace, now: int) -> int:
     window = _window(options, now) if _names_window(options) else None
     source = FileSource(options.files)
     with _Progress(_size(options.files)) as progress:
-        digest = app.digest_of(
+        digest = digest_of(
             source.pieces(),
             settings,
             engine=options.engine,
             window=window,
             instance=None,
             watch=progress.watch,
+            jobs=options.jobs,
         )
-    _show(Result(window, (digest,)), digest_document(digest), settings, options.format)
+    if options.format == "json":
+        sys.stdout.writelines(digest_json(digest))
+        sys.stdout.flush()
+    else:
+        _show(Result(window, (digest,)), settings, options.format)
     for loss in source.unread:
         _complain(f"{loss.file}: {loss.reason}\n  try: look at its name, its rights and its size")
     return FAILED if source.unread else DONE
 
 
 def _run(options: argparse.Namespace, now: int) -> int:
+    from slowquery import app  # noqa: PLC0415 - AWS's library takes long, and files do without
+
     settings = _adjusted(_with_instances(_settings(options), options), options)
     window = _window(options, now) if _names_window(options) else hour_before(now)
     request = Request(
@@ -155,13 +177,17 @@ def _run(options: argparse.Namespace, now: int) -> int:
     posts = app.messages(settings, request, result)
     undelivered = app.deliver(posts, app.secret_store(settings, {}), request)
     result = replace(result, failures=(*result.failures, *undelivered))
-    _show(result, result_document(result), settings, options.format)
+    if options.format == "json":
+        sys.stdout.write(json.dumps(result_document(result), indent=2) + "\n")
+        sys.stdout.flush()
+    else:
+        _show(result, settings, options.format)
     return FAILED if result.failures else DONE
 
 
 def _check(options: argparse.Namespace, now: int) -> int:
     del now
-    settings = app.settings_file(os.environ, options.settings)
+    settings = read_file(os.environ, options.settings)
     instances = words.number_of(len(settings.instances), "instance", "instances")
     channels = words.number_of(len(settings.channels), "channel", "channels")
     sys.stdout.write(f"The settings can be used: {instances}, {channels}.\n")
@@ -173,16 +199,16 @@ def _check(options: argparse.Namespace, now: int) -> int:
 
 def _settings(options: argparse.Namespace) -> Settings | None:
     """Return the settings; ``None`` where no file is named and none is there by default."""
-    named = options.settings or os.environ.get(app.SETTINGS_VARIABLE)
-    if not named and not Path(app.SETTINGS_FILE).exists():
+    named = options.settings or os.environ.get(VARIABLE)
+    if not named and not Path(FILE).exists():
         return None
-    return app.settings_file(os.environ, options.settings)
+    return read_file(os.environ, options.settings)
 
 
 def _with_instances(settings: Settings | None, options: argparse.Namespace) -> Settings:
     """Return settings that hold the instances that are asked for."""
     if not options.instance:
-        return settings or app.settings_file(os.environ)
+        return settings or read_file(os.environ)
     if settings is None:
         return for_instances(options.instance, None)
     known = {instance.name for instance in settings.instances}
@@ -220,10 +246,10 @@ def _complain(what: object) -> None:
     sys.stderr.write(f"slowquery: {what}\n")
 
 
-def _show(result: Result, document: Document, settings: Settings, form: str) -> None:
-    if form == "json":
-        shown = json.dumps(document, indent=2) + "\n"
-    elif form == "markdown":
+def _show(result: Result, settings: Settings, form: str) -> None:
+    from slowquery import render  # noqa: PLC0415 - JSON does without
+
+    if form == "markdown":
         shown = render.markdown(result, settings)
     elif sys.stdout.isatty():
         plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"

@@ -167,6 +167,7 @@ def _query(stats: QueryStats, whole: int) -> Query:
         databases=_by_count(stats.databases),
         users=_by_count(stats.users),
         hosts=_by_count(stats.hosts),
+        tags={key: _by_count(stats.tags[key]) for key in sorted(stats.tags)},
         first_seen=stats.first_seen,
         last_seen=stats.last_seen,
     )

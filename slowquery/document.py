@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from textwrap import indent
 from typing import Any, Final, TypeAlias
 
 from slowquery.model import (
@@ -57,6 +59,21 @@ def digest_document(digest: Digest) -> Document:
         "queries_omitted": digest.queries_omitted,
         "events_folded": digest.events_folded,
     }
+
+
+def digest_json(digest: Digest) -> Iterator[str]:
+    """Yield ``digest_document(digest)`` as indented JSON, a query at a time.
+
+    Every query of a log may be thousands: none but the one that is written is held.
+    """
+    document = digest_document(replace(digest, queries=()))
+    before, _, after = json.dumps(document, indent=2).partition('"queries": []')
+    yield f'{before}"queries": ['
+    separator = "\n"
+    for query in digest.queries:
+        yield separator + indent(json.dumps(_query(query), indent=2), "    ")
+        separator = ",\n"
+    yield f"\n  ]{after}\n" if digest.queries else f"]{after}\n"
 
 
 def result_document(result: Result) -> Document:
@@ -231,6 +248,7 @@ def _query(query: Query) -> Document:
         "databases": dict(query.databases),
         "users": dict(query.users),
         "hosts": dict(query.hosts),
+        "tags": {key: dict(values) for key, values in query.tags.items()},
         "first_seen": None if query.first_seen is None else iso(query.first_seen),
         "last_seen": None if query.last_seen is None else iso(query.last_seen),
     }

@@ -195,7 +195,8 @@ class Query:
     ``query_id`` is the MD5 of the fingerprint, 32 upper-case hex digits. ``share`` is the
     class's part of the logged slow time, 0 to 1. ``databases``, ``users`` and ``hosts``
     say how many events each name had, the most frequent first; ``(others)`` stands for the
-    names beyond the limit.
+    names beyond the limit. ``tags`` says the same of the values of each tag that settings
+    ask for.
     """
 
     query_id: str
@@ -211,6 +212,7 @@ class Query:
     databases: Mapping[str, int]
     users: Mapping[str, int]
     hosts: Mapping[str, int]
+    tags: Mapping[str, Mapping[str, int]]
     first_seen: int | None
     last_seen: int | None
 

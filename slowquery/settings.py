@@ -20,15 +20,22 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Final, NoReturn, TypeAlias, cast, get_args
 
 import yaml
 
 from slowquery.model import SECOND, Engine, Metric, Sort, SqlMode
 
+VARIABLE: Final = "SLOWQUERY_SETTINGS"
+"""Names the settings file in the environment."""
+FILE: Final = "settings.yml"
+"""The settings file where nothing names another."""
+
 RDSADMIN = "rdsadmin"
 """The login that RDS itself uses on every instance."""
 
+_MOST_TAGS: Final = 8
 _LONGEST: Final = 100_000
 """Characters of a settings file; a thousand instances fit."""
 _DEEPEST: Final = 20
@@ -76,6 +83,7 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
         "quiet",
         "timezone",
         "show_hosts",
+        "tags",
         "ignore",
         "include_rdsadmin",
         "sql_mode",
@@ -203,6 +211,7 @@ class Settings:
     quiet: bool = True
     timezone: str = "UTC"
     show_hosts: bool = False
+    tags: tuple[str, ...] = ()
     ignore: Ignore = Ignore()
     sql_mode: SqlMode = field(default_factory=SqlMode)
     metrics: tuple[Metric, ...] = get_args(Metric)
@@ -245,6 +254,21 @@ def load(text: str, environ: Mapping[str, str], *, file: str) -> Settings:
     the time zone database. Raises :class:`ConfigError` and nothing else.
     """
     return _Reading(environ, file).settings(_compose(text, file))
+
+
+def read_file(environ: Mapping[str, str], file: str | None = None) -> Settings:
+    """Return the settings of ``file``, by default of the one that the environment names.
+
+    Raises :class:`ConfigError` and nothing else.
+    """
+    path = Path(file or environ.get(VARIABLE) or FILE)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        problem = Problem(str(path), 1, "", f"cannot be read: {why}", "see docs/settings.md")
+        raise ConfigError((problem,)) from None
+    return load(text, environ, file=str(path))
 
 
 def for_instances(names: Iterable[str], region: str | None) -> Settings:
@@ -345,6 +369,11 @@ _QUERY_ID: Final = _Form(
     re.compile(r"[0-9A-Fa-f]{16}(?:[0-9A-Fa-f]{16})?"),
     "the 32 hex digits that a digest shows, or the last 16 of them",
     _TEXT_TAGS | _NUMBER_TAGS,
+)
+_TAG_KEY: Final = _Form(
+    "a key of a tag",
+    re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}"),
+    "letters, digits, ., - and _, at most 64, as in /*controller=users*/",
 )
 _ZONE: Final = _Form(
     "a time zone",
@@ -508,6 +537,7 @@ class _Reading:
             quiet=self.flag(given["quiet"], default=default.quiet),
             timezone=self.zone(given["timezone"]) or default.timezone,
             show_hosts=self.flag(given["show_hosts"], default=default.show_hosts),
+            tags=self.tags(given["tags"]),
             ignore=ignore,
             sql_mode=self.sql_mode(given["sql_mode"], default.sql_mode),
             metrics=default.metrics
@@ -634,6 +664,12 @@ class _Reading:
             databases=frozenset(self.texts(given["databases"], _LOGIN)),
             query_ids=frozenset(map(str.upper, self.texts(given["query_ids"], _QUERY_ID))),
         )
+
+    def tags(self, at: _At) -> tuple[str, ...]:
+        names = tuple(dict.fromkeys(self.texts(at, _TAG_KEY)))
+        if len(names) > _MOST_TAGS:
+            self.wrong(at, f"these are more than {_MOST_TAGS}", "list those that you look at")
+        return names
 
     def sql_mode(self, at: _At, default: SqlMode) -> SqlMode:
         given = self.fields(at, KEYS["sql_mode"])

@@ -411,6 +411,7 @@ def _who(query: Query, style: _Style) -> Iterator[tuple[str, Mapping[str, int]]]
         yield "user", query.users
     if query.hosts and style.settings.show_hosts:
         yield "host", query.hosts
+    yield from query.tags.items()
 
 
 def _facts(query: Query, style: _Style) -> Iterator[tuple[str, str]]:

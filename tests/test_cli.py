@@ -144,7 +144,7 @@ def test_what_cannot_be_used_is_said_without_a_traceback(
 
 def test_an_engine_without_a_reader_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     said = Said(capsys, "digest", str(LOG), "--engine", "postgresql")
-    assert said.code == 1
+    assert said.code == 2
     assert "does not read the logs of postgresql" in said.err
 
 
@@ -161,6 +161,23 @@ def test_settings_check_names_every_mistake(capsys: pytest.CaptureFixture[str]) 
     assert "settings.yml:2: topp: there is no such key; did you mean top?" in said.err
     assert "settings.yml:3: quiet:" in said.err
     assert "maybe" not in said.err
+
+
+@pytest.mark.parametrize("jobs", ["0", "65", "two"])
+def test_a_number_of_jobs_that_is_none_is_said(
+    capsys: pytest.CaptureFixture[str], jobs: str
+) -> None:
+    said = Said(capsys, "digest", str(LOG), "--jobs", jobs)
+    assert said.code == 2
+    assert "argument --jobs" in said.err
+
+
+def test_digesting_files_does_not_pay_for_aws() -> None:
+    script = "import sys, slowquery.cli; print([m for m in sys.modules if 'boto' in m])"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
 
 
 # On RDS

@@ -19,6 +19,7 @@ from slowquery.document import (
     LIMIT,
     Document,
     digest_document,
+    digest_json,
     fit,
     result_document,
 )
@@ -93,6 +94,7 @@ POSTGRESQL = replace(
             databases={},
             users={},
             hosts={},
+            tags={},
             first_seen=None,
             last_seen=None,
         )
@@ -408,3 +410,9 @@ def test_the_cost_of_shortening_is_linear() -> None:
         return result_document(Result(WINDOW, (many(count), many(count // 2))))
 
     assert exponent(lambda document: fit(document, 2_000), make) < LINEAR
+
+
+@pytest.mark.parametrize("found", [of(), SOME, many(30, 'it is "queries": [] here')])
+def test_a_digest_is_written_as_its_document_a_query_at_a_time(found: Digest) -> None:
+    document = digest_document(found)
+    assert "".join(digest_json(found)) == json.dumps(document, indent=2) + "\n"

@@ -359,6 +359,17 @@ def test_hosts_stay_out_of_chat_unless_settings_say_so(
     assert ("web-1.internal" in deployed.chat) == shown
 
 
+def test_tags_are_shown_only_if_settings_ask_for_them(deployed: Deployed) -> None:
+    deployed.log("shop-db", "select a from t /*controller='users',traceparent='00-1'*/")
+    deployed.log("billing-db")
+    assert deployed.invoke(ON_DEMAND)["digests"][0]["queries"][0]["tags"] == {}
+    deployed.settings(SETTINGS + "tags: [controller]\n")
+    result = deployed.invoke()
+    assert result["digests"][0]["queries"][0]["tags"] == {"controller": {"users": 1}}
+    assert "controller users" in deployed.chat
+    assert "traceparent" not in deployed.chat + json.dumps(result)
+
+
 MARK = "zqzq"
 LITERALS = [
     f"'{MARK}'",

@@ -624,6 +624,7 @@ class Cast:
             databases={self.name(): 27, self.name(): 2, self.name(): 1},
             users={self.name(): 30},
             hosts={self.name(): 20, self.name(): 10},
+            tags={"controller": {self.name(): 20}},
             first_seen=WINDOW.start,
             last_seen=WINDOW.end - 1,
         )

@@ -140,6 +140,7 @@ def test_every_setting_arrives() -> None:
         quiet=False,
         timezone="Europe/Berlin",
         show_hosts=True,
+        tags=("controller", "action"),
         ignore=Ignore(
             users=frozenset({"backup"}),
             databases=frozenset({"scratch"}),

@@ -21,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.parsers import ResponseParserError
 
 from slowquery.model import SECOND, Loss, Piece, Portion, Window
+from slowquery.sources.refusal import InstanceUnavailable, SourceError
 
 LINES: Final = 10_000
 """Lines of a portion: the most that the service gives (API reference,
@@ -49,24 +50,6 @@ _UNREADABLE = re.compile(
     "|&#(?:0*(?:[0-8]|1[124-9]|2[0-9]|3[01])|[xX]0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F]));"
 )
 _DENIED = re.compile(r"perform: (?P<action>[\w:]+)(?: on resource: (?P<arn>arn:[\w:/.*-]+))?")
-
-
-class SourceError(Exception):
-    """AWS would not let a log be read: what failed, why, and what to try."""
-
-    def __init__(self, why: str, hint: str) -> None:
-        super().__init__(why, hint)
-        self.why = why
-        self.hint = hint
-
-    def __str__(self) -> str:
-        return f"{self.why}; try: {self.hint}"
-
-
-class InstanceUnavailable(SourceError):
-    """The instance is stopped, starting or being changed, and shows no logs meanwhile."""
-
-    state: Final = "not available: stopped, starting or being changed"
 
 
 class RdsClient(Protocol):

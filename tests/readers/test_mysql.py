@@ -22,7 +22,7 @@ MEBIBYTE = 1024 * 1024
 
 
 def complete_headers(log: bytes) -> int:
-    """Count the headers line by line, in the words of the issue that defines them."""
+    """Count the headers line by line, by what a complete header is."""
     seconds = rb"\d{1,20}(?:\.\d{1,9})?"
     figures = re.compile(
         rb"# Query_time: {1,9}%b {1,9}Lock_time: {1,9}%b {1,9}" % (seconds, seconds)

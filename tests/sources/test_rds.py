@@ -10,7 +10,8 @@ from moto.core import enable_iam_authentication
 
 from slowquery.model import Loss, Piece, Portion, Window
 from slowquery.sources import rds
-from slowquery.sources.rds import InstanceUnavailable, RdsSource, SourceError
+from slowquery.sources.rds import RdsSource
+from slowquery.sources.refusal import InstanceUnavailable, SourceError
 from slowquery.window import parse_time
 from tests.sandbox.aws import Sandbox
 from tests.sandbox.log_file import LIVE

@@ -1,0 +1,77 @@
+"""One log, from its pieces to its digest: reader, fingerprint, aggregate and digest in a row."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, TypeAlias
+
+from slowquery.aggregate import Selection
+from slowquery.digest import digest
+from slowquery.model import Batch, Digest, Engine, Loss, Piece, Window
+from slowquery.readers import mysql
+from slowquery.settings import Settings
+from slowquery.workers import table_of
+
+Watch: TypeAlias = Callable[[Iterable[Batch]], Iterable[Batch]]
+"""Passes batches on, and may count what they hold."""
+
+READERS: Final[Mapping[Engine, Callable[[Iterable[Piece]], Iterator[Batch]]]] = {
+    "mysql": mysql.read,
+}
+
+
+class UnreadableEngine(ValueError):
+    """There is no reader for the logs of this engine."""
+
+
+def digest_of(  # noqa: PLR0913 - what there is to say about a log
+    pieces: Iterable[Piece],
+    settings: Settings,
+    *,
+    engine: Engine | None,
+    window: Window | None,
+    instance: str | None,
+    settled: bool = True,
+    watch: Watch | None = None,
+    jobs: int = 1,
+) -> Digest:
+    """Return the digest of the pieces of one log; ``engine`` is what wrote it, if known.
+
+    ``jobs`` processes share the work behind the reader. Raises :class:`UnreadableEngine`.
+    """
+    engine = engine or "mysql"
+    if engine not in READERS:
+        msg = f"this version does not read the logs of {engine}; try: {' or '.join(READERS)}"
+        raise UnreadableEngine(msg)
+    files: set[str] = set()
+    losses: list[Loss] = []
+
+    def seen() -> Iterator[Piece]:
+        for piece in pieces:
+            files.add(piece.file)
+            if isinstance(piece, Loss):
+                losses.append(piece)
+            yield piece
+
+    ignore = settings.ignore
+    selection = Selection(window, ignore.users, ignore.databases, ignore.query_ids)
+    batches: Iterable[Batch] = READERS[engine](seen())
+    table = table_of(
+        watch(batches) if watch else batches,
+        selection,
+        settings.sql_mode,
+        tag_keys=frozenset(settings.tags),
+        jobs=jobs,
+    )
+    return digest(
+        table,
+        engine=engine,
+        window=window,
+        instance=instance,
+        files=len(files),
+        losses=tuple(losses),
+        settled=settled,
+        limit=settings.top,
+        sort=settings.sort,
+        min_total_time=settings.min_total_time,
+    )

@@ -1,0 +1,80 @@
+"""Several processes that fingerprint and add up what one process reads.
+
+Reading a log is one pass and stays one: what an event means may depend on any line before
+it (``use``, a time that is left out, the offset of a file's clock). What comes behind the
+reader depends on nothing but the event, so it is handed out in shares and the tables that
+come back are merged, which in whatever order gives the same table.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from slowquery.aggregate import Selection, Table
+from slowquery.fingerprint import Fingerprinter
+from slowquery.model import Batch, SqlMode
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+SHARE: Final = 8 * 1024 * 1024
+"""Bytes of log in a share, about: enough to be worth the way to another process."""
+
+
+def table_of(
+    batches: Iterable[Batch],
+    selection: Selection,
+    mode: SqlMode,
+    *,
+    tag_keys: frozenset[str] = frozenset(),
+    jobs: int = 1,
+) -> Table:
+    """Return the table of all batches, added up by ``jobs`` processes, or by this one."""
+    whole = Table(selection, Fingerprinter(mode), tag_keys=tag_keys)
+    if jobs == 1:
+        for batch in batches:
+            whole.add(batch)
+        return whole
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - most runs do without
+
+    with ProcessPoolExecutor(jobs) as pool:
+        under_way: deque[Future[Table]] = deque()
+        for share in _shares(batches):
+            # One share more than there are workers waits, so that none of them has to.
+            if len(under_way) > jobs:
+                whole.merge(under_way.popleft().result())
+            under_way.append(pool.submit(_table, share, selection, mode, tag_keys))
+        for future in under_way:
+            whole.merge(future.result())
+    return whole
+
+
+def _shares(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+    share: list[Batch] = []
+    size = 0
+    for batch in batches:
+        share.append(batch)
+        size += batch.bytes_read
+        if size >= SHARE:
+            yield share
+            share, size = [], 0
+    if share:
+        yield share
+
+
+def _table(
+    share: list[Batch], selection: Selection, mode: SqlMode, tag_keys: frozenset[str]
+) -> Table:
+    table = Table(selection, _fingerprinter(mode), tag_keys=tag_keys)
+    for batch in share:
+        table.add(batch)
+    return table
+
+
+@cache
+def _fingerprinter(mode: SqlMode) -> Fingerprinter:
+    """Keep what a worker has learnt from one share to the next."""
+    return Fingerprinter(mode)
