@@ -183,8 +183,9 @@ def demo(_: Context) -> None:
 
 @task
 def test(context: Context) -> None:
-    """Run the tests; what follows -- goes to pytest: test -- -k slack."""
-    must_pass(*tool("pytest", *shlex.split(context.remainder)))
+    """Run the tests, on every core; what follows -- goes to pytest: test -- -k slack."""
+    side_by_side = ("--numprocesses", "auto", "--dist", "worksteal")
+    must_pass(*tool("pytest", *side_by_side, *shlex.split(context.remainder)))
 
 
 @task
