@@ -69,24 +69,21 @@ class Figure:
     sum: int = 0
     min: int = _ABOVE_ALL
     max: int = 0
-    sketch: dict[int, int] = field(default_factory=dict)
+    sketch: Counter[int] = field(default_factory=Counter)
 
     def add(self, values: Sequence[int], buckets: Iterable[int] = ()) -> None:
         """Count the values of at least one event, and the buckets they fall into."""
         self.sum += sum(values)
         self.min = min(self.min, *values)
         self.max = max(self.max, *values)
-        counts = self.sketch
-        for bucket in buckets:
-            counts[bucket] = counts.get(bucket, 0) + 1
+        self.sketch.update(buckets)
 
     def merge(self, other: Figure) -> None:
         """Count what another figure has counted."""
         self.sum += other.sum
         self.min = min(self.min, other.min)
         self.max = max(self.max, other.max)
-        for bucket, count in other.sketch.items():
-            self.sketch[bucket] = self.sketch.get(bucket, 0) + count
+        self.sketch.update(other.sketch)
 
 
 class Names(dict[str, int]):

@@ -335,7 +335,7 @@ class _Shapes:
     def find(self, shapes: list[bytes]) -> list[Fingerprint | None]:
         """Return what is remembered of each shape."""
         found = list(map(self._young.get, shapes))
-        if self._old:
+        if self._old and None in found:
             for index in [index for index, one in enumerate(found) if one is None]:
                 if old := self._old.get(shapes[index]):
                     self.remember(shapes[index], old)
