@@ -269,6 +269,9 @@ def _coverage(digests: Sequence[Digest]) -> str:
     return " ".join([_read(coverages), *_doubts(coverages, folded), *_left_out(coverages)])
 
 
+_NO_EVENT: Final = "docs/troubleshooting.md#nothing-is-ever-slow"
+
+
 def _read(coverages: Sequence[Coverage]) -> str:
     number = sum(coverage.files for coverage in coverages)
     if not number:
@@ -283,6 +286,8 @@ def _read(coverages: Sequence[Coverage]) -> str:
 
 
 def _doubts(coverages: Sequence[Coverage], folded: int) -> Iterator[str]:
+    if not any(coverage.events for coverage in coverages):
+        yield f"If no event at all is a surprise, see {_NO_EVENT}."
     sampled = max(coverage.sampled for coverage in coverages)
     if sampled > 1:
         yield f"The log is a sample, one event of {sampled:,}: the truth is larger."

@@ -437,6 +437,7 @@ def test_a_digest_without_an_instance_has_no_command_that_would_show_it_again() 
     ("changes", "sentence"),
     [
         ({}, "Read all 358 kB of 3 log files."),
+        ({"events": 0}, "If no event at all is a surprise, see docs/troubleshooting.md#"),
         ({"files": 1}, "Read all 358 kB of 1 log file."),
         ({"files": 0}, "There was no log file to read."),
         ({"complete": False}, "Read 358 kB of 3 log files, to which more may come."),
@@ -464,7 +465,7 @@ def test_what_was_covered_and_what_was_not_is_said(changes: dict[str, Any], sent
         bytes_read=358_000,
         bytes_parsed=358_000,
         bytes_skipped=0,
-        events=0,
+        events=1,
         events_administrator=0,
         events_excluded=0,
         events_outside_window=0,
