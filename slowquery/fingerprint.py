@@ -148,6 +148,13 @@ class _Grammar:
             )""",
             re.VERBOSE | re.DOTALL,
         )
+        # A quote that looks as if the other mode had been meant: the grammar looks closer.
+        # It seems to end a string, for the next one follows what a string follows.
+        self.doubt = re.compile(
+            rb"\\'(?=[ \n\t\r\f,)][^'\"\\\0]*+(?<=[ \n\t\r\f,(=])')(?<!\\\\')"
+            if escapes
+            else rb"\\'(?=[A-Za-z_\x80-\xff])"
+        )
         stop = _SEPARATOR
         end = rb"(?=\\?+(?:\0|\Z))"
         blanked = (
@@ -174,7 +181,10 @@ class _Grammar:
 _TICKED = re.compile(rb"`[^`'\"\0]*+(?:`|(['\"\0]))")
 _NAME: Final = rb"`[^`]*+`|\"[^\"]*+\""
 _NUMBER_IN_NAME = re.compile(rb"[0-9+\-]" + _number(minus=b"-"))
-_DOUBTFUL_STRING = re.compile(rb"(['\"]).*?\\\1", re.DOTALL)
+# A string that ends elsewhere in the other mode, where a string may end: before no word.
+_DOUBTFUL_STRING = re.compile(rb"(['\"]).*?(?<!\\)(?:\\\\)*+\\\1(?![\w\x80-\xff])", re.DOTALL)
+_QUOTE = re.compile(rb"['\"]")
+_WORD = re.compile(rb"[A-Za-z_\x80-\xff]")
 _CALL_BEGINS = re.compile(rb"\s*+call\s", re.IGNORECASE)
 _CALL = re.compile(
     rb"\s*+(call\s++(?:[A-Za-z_\x80-\xff][\w$.\x80-\xff]*+|`[\w$.\x80-\xff]++`\.?+)++)(?:\(|\Z)",
@@ -290,22 +300,25 @@ def _without_later_rows(outline: bytes) -> bytes:
     return outline[: later_row.end()] + end
 
 
-def _confusing(statements: list[bytes], joined: bytes) -> set[int]:
+def _confusing(statements: list[bytes], joined: bytes, doubt: re.Pattern[bytes]) -> set[int]:
     """Return the statements in which the cheap pattern could take one thing for another.
 
-    Those are the ones with a quote in a quoted name, a byte that has a meaning of our own,
-    or the mark of a cut; nearly always there are none, and scans of all of them tell.
+    Those are the ones with a quote in a quoted name, one behind a backslash that may end a
+    string, a byte that has a meaning of our own, or the mark of a cut; nearly always there
+    are none, and scans of all of them tell.
     """
     if joined.count(_SEPARATOR) >= len(statements):
         # A NUL of the log's own stands among the separators: each is looked at by itself.
         return {
             index
             for index, statement in enumerate(statements)
-            if _SEPARATOR in statement or _confusing([statement], statement)
+            if _SEPARATOR in statement or _confusing([statement], statement, doubt)
         }
     found = []
     if b"`" in joined:
         found += [match.start() for match in _TICKED.finditer(joined + _SEPARATOR) if match[1]]
+    if b"\\'" in joined:
+        found += [match.start() for match in doubt.finditer(joined)]
     for sign in (_BLANK, CUT_MARK):
         at = joined.find(sign)
         while at >= 0:
@@ -387,10 +400,14 @@ class Fingerprinter:
 
         A tag is a ``key=value`` in a ``/* */`` comment, its value bare or as sqlcommenter
         writes it: in quotes, percent-encoded. A value that holds anything but letters,
-        digits and ``_./#:``, or that is long, is no tag: it may be a literal.
+        digits and ``_./#:``, or that is long, is no tag: it may be a literal. A whole
+        statement whose quotes do not pair up has none: a comment may be a part of a literal.
         """
         found = []
+        whole = statement.rstrip(b"\r\n").endswith(b";")
         for match in self._grammar.token.finditer(statement):
+            if whole and match.lastgroup == "open":
+                return []
             if match.lastgroup == "comment" and match[0].startswith(b"/*"):
                 for pair in match[0][2:-2].split(b","):
                     tag = _TAG.fullmatch(pair.strip())
@@ -401,7 +418,7 @@ class Fingerprinter:
 
     def _by_outline(self, statements: list[bytes]) -> list[Fingerprint]:
         joined = _SEPARATOR.join(statements)
-        aside = _confusing(statements, joined)
+        aside = _confusing(statements, joined, self._grammar.doubt)
         if aside:
             joined = _SEPARATOR.join(
                 b"" if index in aside else statement for index, statement in enumerate(statements)
@@ -443,11 +460,18 @@ class Fingerprinter:
         if statement.startswith(_DUMP):
             return b"mysqldump;"
         outline, found = self._blanked(statement)
-        if whole and "open" in found:
+        if "open" in found:
+            untrusted = self._unpaired(statement) if whole else self._doubtful(statement)
             whole = False
-            certain = self._certain(statement)
-            if certain != statement:
-                return self._outline(certain)
+        elif self._grammar.doubt.search(statement):
+            untrusted = self._doubtful(statement, if_read_askew=True)
+        else:
+            untrusted = None
+        if untrusted:
+            whole = False
+            statement = statement[: untrusted.start()]
+            outline, found = self._blanked(statement)
+            outline += b"" if untrusted[0].startswith((b"/", b"#", b"-")) else _BLANK
         if "toolkit" in found or statement == _TOOLKIT_STATEMENT:
             outline = _TOOLKIT_STATEMENT
         elif _CALL_BEGINS.match(outline):
@@ -474,16 +498,34 @@ class Fingerprinter:
 
         return self._grammar.token.sub(blank, statement), found
 
-    def _certain(self, statement: bytes) -> bytes:
-        """Return what is sure of a whole statement that ends inside a token.
+    def _unpaired(self, statement: bytes) -> re.Match[bytes] | None:
+        """Return the first token to mistrust where a whole statement ends inside a token.
 
-        Either it is no SQL, or the server has another ``sql_mode`` than settings say: then
-        nothing is sure after the first string that ends elsewhere in that mode.
+        It has a quote too many or too few, and nobody knows where: from the first quote on
+        a literal may be read as SQL. Comments in front of it all may hold quotes of their own.
         """
+        front: int | None = 0
         for match in self._grammar.token.finditer(statement):
-            if match.lastgroup == "literal" and _DOUBTFUL_STRING.match(match[0]):
-                return statement[: match.start() + 1]
-        return statement
+            in_front = front is not None and not statement[front : match.start()].strip()
+            front = match.end() if in_front and match.lastgroup == "comment" else None
+            if front is None and _QUOTE.search(match[0]):
+                return match
+        return None
+
+    def _doubtful(self, statement: bytes, *, if_read_askew: bool = False) -> re.Match[bytes] | None:
+        """Return the first string that may end elsewhere, as under another ``sql_mode``.
+
+        With ``if_read_askew`` only if a word follows a string at once, from there on: then what
+        is between two strings is taken for a string.
+        """
+        first = None
+        for match in self._grammar.token.finditer(statement):
+            if match.lastgroup == "literal" and match[0][:1] in {b"'", b'"'}:
+                if first is None and _DOUBTFUL_STRING.match(match[0]):
+                    first = match
+                if first and (not if_read_askew or _WORD.match(statement, match.end())):
+                    return first
+        return None
 
     def _of_outline(self, outline: bytes, key: bytes = b"") -> Fingerprint:
         """Return the fingerprint of an outline, which is remembered behind ``key``."""

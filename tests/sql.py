@@ -87,6 +87,22 @@ noise = st.lists(
 """What the lexer must survive."""
 
 
+@st.composite
+def _with_a_quote_more_or_less(draw: st.DrawFn) -> bytes:
+    statement = draw(statements)
+    quotes = [at for at, byte in enumerate(statement) if byte in b"'\"`"]
+    loses_one = draw(st.booleans())
+    if quotes and loses_one:
+        lost = draw(st.sampled_from(quotes))
+        return statement[:lost] + statement[lost + 1 :]
+    at = draw(st.integers(0, len(statement)))
+    return statement[:at] + draw(st.sampled_from([b"'", b'"', b"`"])) + statement[at:]
+
+
+damaged = _with_a_quote_more_or_less()
+"""Statements that lost one quote, or got one, of any kind."""
+
+
 class Twins(NamedTuple):
     """Two statements that differ in the contents of their literals alone."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import example, given
+from hypothesis import event, example, given
 from hypothesis import strategies as st
 
 from slowquery.fingerprint import (
@@ -22,7 +22,7 @@ from slowquery.fingerprint import (
 )
 from slowquery.model import SqlMode
 from tests import growth
-from tests.sql import MARK, Twins, noise, statements, twins
+from tests.sql import MARK, Twins, damaged, noise, statements, twins
 
 MODES = [
     SqlMode(),
@@ -226,6 +226,34 @@ CUT = [
     (b"select 'a\0b", "select ?"),
 ]
 
+UNPAIRED = [
+    ("insert into u values ('O'Brien', 'secret street', 'topsecret')", "insert into u values (?"),
+    ("update u set a='it's SECRET'", "update u set a=?"),
+    ("/*!99999 don't */ update u set token='SECRET' where a='x'", "/*!? don?"),
+    ("selec broken 7 syntax 'open", "selec broken ? syntax ?"),
+    ('select a, "b" from t where c = \'open', "select a, ?"),
+    ("select `a, 'secret', `b`", "select ?"),
+    ("select `a`, `b from t", "select `a`, ?"),
+    ("/* app='x' */ select 'O'Brien'", "select ?"),
+    ("-- it's\n/* it's */ update t set a = 'O'Brien'", "update t set a = ?"),
+    ("select /*` = '*/ secret /*'", "select "),
+    ("select /*', '*/ secret, 'b", "select "),
+    ("select $$ it's secret", "select ?"),
+    ("select 'a' /* it is", "select ?"),
+    ("call p('O'Brien')", "call p"),
+    (rf"select a, 'C:\' from t where b = '{MARK}'", "select a, ?"),
+]
+
+IN_DOUBT = [
+    (SqlMode(), rb"select a, 'C:\', 'secret'", "select a, ?"),
+    (SqlMode(), rb"select a, 'C:\', 'secret", "select a, ?"),
+    (SqlMode(), b"select a, 'C:\\', 'secret' -- it's\n;", "select a, ?"),
+    (SqlMode(), b"select 'a', 'C:\\', ' secret' -- it's\n;", "select ?, ?"),
+    (SqlMode(), rb"select 'C:\', 'secret #1' from t;", "select ?"),
+    (MODES[2], rb"select a, 'it\'secret' from t", "select a, ?"),
+    (MODES[2], rb"select a, 'it\'s secret, isn\'t it' from t;", "select a, ?"),
+]
+
 IN_A_MODE = [
     (SqlMode(), 'select "a_1" from t', "select ? from t"),
     (SqlMode(ansi_quotes=True), "select \"a_1\", 'c' from t", 'select "a_?", ? from t'),
@@ -312,22 +340,44 @@ def test_no_statements_have_no_fingerprints() -> None:
     assert Fingerprinter().fingerprints([]) == []
 
 
-def test_nothing_is_shown_behind_a_backslash_that_may_have_ended_a_string() -> None:
-    found = of(rf"select a, 'C:\' from t where b = '{MARK}'")
-    assert (found.text, found.truncated) == ("select a, ?", True)
+@pytest.mark.parametrize(("statement", "fingerprint"), UNPAIRED, ids=shown)
+def test_a_whole_statement_with_a_quote_too_many_is_cut_at_its_first_quote(
+    statement: str, fingerprint: str
+) -> None:
+    found = Fingerprinter().fingerprints([statement.encode() + b";"])
+    assert told(found) == [(fingerprint, True)]
 
 
-def test_nor_behind_one_that_may_not() -> None:
-    found = of(rf"select a, 'it\'{MARK}' from t", SqlMode(no_backslash_escapes=True))
-    assert (found.text, found.truncated) == ("select a, ?", True)
+@pytest.mark.parametrize(("mode", "statement", "fingerprint"), IN_DOUBT, ids=shown)
+def test_a_statement_is_cut_at_a_backslash_that_may_have_another_meaning(
+    mode: SqlMode, statement: bytes, fingerprint: str
+) -> None:
+    found = Fingerprinter(mode).fingerprints([statement])
+    assert told(found) == [(fingerprint, True)]
 
 
-def test_a_string_that_ends_alike_in_both_modes_is_certain() -> None:
-    assert of(r"select 'a', 'b\n', \"c' from 'open").text == r"select ?, ?, \?"
-    assert of("select 'a', 'it''s' from 'open").text == "select ?, ? from ?"
+@pytest.mark.parametrize(
+    ("statement", "fingerprint"),
+    [
+        (rb"select 'a', 'b\n', \"c' from 'open", r"select ?, ?, \?"),
+        (rb"select 'a', 'it''s' from 'open", "select ?, ? from ?"),
+        (rb"select 'a', 'it\'s' from 'open", "select ?, ? from ?"),
+        (rb"select 'C:\\', 'open", "select ?, ?"),
+    ],
+    ids=shown,
+)
+def test_a_string_that_ends_alike_in_both_modes_is_certain(
+    statement: bytes, fingerprint: str
+) -> None:
+    assert Fingerprinter().fingerprint(statement).text == fingerprint
 
 
-@given(st.lists(statements | noise, max_size=5), st.sampled_from(MODES))
+def test_escaped_quotes_alone_are_no_reason_to_cut() -> None:
+    found = of(r"select 'he said \'no\', \'yes\' (\'so\')', 'b' from t")
+    assert told([found]) == [("select ?, ? from t", False)]
+
+
+@given(st.lists(statements | damaged | noise, max_size=5), st.sampled_from(MODES))
 @example([b"/* a */ call p(1);", b"use  db;", b"/*a.b:1/2*/;"], SqlMode())
 @example([b"select a union select a union select anull;", b"a-true1;"], SqlMode())
 @example([b"order by a limit asc 1, 2;", b"values, (1) x ),( y;"], SqlMode())
@@ -339,8 +389,9 @@ def test_the_fingerprint_of_a_fingerprint_is_itself(batch: list[bytes], mode: Sq
     assert [each.query_id for each in second] == [each.query_id for each in first]
 
 
-@given(st.lists(statements | noise, max_size=8), st.sampled_from(MODES))
+@given(st.lists(statements | damaged | noise, max_size=8), st.sampled_from(MODES))
 @example([b"select `a\0b`;", b"'", b"it's;"], SqlMode())
+@example([b"select 'C:\\', 'a' -- it's\n;", b"select 'a\\'a, isn\\'t';"], SqlMode())
 @example([b"select $1$ a $1$;", b"1E5;", b"`1E5`;", b"a-false.5;"], SqlMode())
 def test_a_batch_gives_what_its_statements_give_one_by_one(
     batch: list[bytes], mode: SqlMode
@@ -418,6 +469,27 @@ def test_no_literal_gets_out_wherever_the_statement_is_cut(
     assert MARK[:2] not in Fingerprinter().fingerprint(cut).text
 
 
+def before_the_first_quote(statement: bytes) -> str:
+    return re.split(rb"['\"]", statement, maxsplit=1)[0].decode(errors="replace").lower()
+
+
+@given(st.sampled_from([b"select ", b"/* it's */ update t set a = "]), damaged)
+@example(b"insert into t ", f"values ('O'Brien', '{MARK}', 'b')".encode())
+@example(b"select ", f"`a, '{MARK}', `b`".encode())
+@example(b"select ", f"*/ {MARK} /*', '*/ {MARK} /*'".encode())
+def test_nothing_behind_the_first_quote_gets_out_of_a_whole_statement_that_ends_inside_a_token(
+    front: bytes, statement: bytes
+) -> None:
+    found = Fingerprinter().fingerprint(front + statement + b";")
+    event("ends inside a token" if found.truncated else "its quotes come out even")
+    if found.truncated:
+        assert found.text.count(MARK) <= before_the_first_quote(statement).count(MARK)
+
+
+def test_a_literal_without_its_first_quote_stands_before_the_first_quote() -> None:
+    assert of(f"select {MARK}', 'b'").text == f"select {MARK}?"
+
+
 @given(twins())
 @example(Twins(b"select 'a';", b"select 'it''s -- \\' \0 /* 0xFF';"))
 @example(Twins(b"select -1;", b"select 1E-5;"))
@@ -475,6 +547,7 @@ def test_long_outlines_are_not_remembered() -> None:
         (f"select 1 /*controller={'a' * 101}*/", []),
         ("select 1 /*other=users*/", []),
         ("select 1 /*controller", []),
+        ("select 'O'Brien', '/*controller=secret*/'", []),
     ],
 )
 def test_tags_are_read_from_comments_alone(statement: str, tags: list[str]) -> None:
@@ -580,15 +653,17 @@ def test_the_ruler_tells_a_line_from_a_curve() -> None:
     assert 1.4 < growth.exponent(lambda n: sum(range(n * isqrt(n))), lambda n: n) < 1.6
 
 
-def table_rows() -> list[list[str]]:
-    """Return the examples of each row of the page's tables that begins with one."""
+def table_rows(after: str = "") -> list[list[str]]:
+    """Return the examples of each row of the page's tables, ``after`` a heading, that has some."""
     span = re.compile(r"(?:^|(?<= ))\| (?:`` (.*?) ``|`(.*?)`)(?= \|)")
-    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line[:3] == "| `"]
+    page = PAGE.read_text(encoding="utf-8")
+    rows = [line for line in page[page.index(after) :].splitlines() if line[:3] == "| `"]
     return [[one or other for one, other in span.findall(row)] for row in rows]
 
 
 ROWS = table_rows()
 IDS = [row for row in ROWS if len(row) == 3 and len(row[1]) == 32]
+ODD = [row for row in table_rows("\n## Odd quotes\n") if len(row) == 2]
 ALIKE = [row for row in ROWS if len(row) == 2]
 DIFFERENT = [row for row in ROWS if len(row) == 3 and len(row[1]) != 32]
 
@@ -602,6 +677,7 @@ def written(example_text: str) -> bytes:
 def test_the_page_has_examples_of_all_three_kinds() -> None:
     assert len(IDS) == 2
     assert len(ALIKE) > 30
+    assert len(ODD) > 5
     assert len(DIFFERENT) > 20
     assert len(ROWS) == len(IDS) + len(ALIKE) + len(DIFFERENT)
 
@@ -616,7 +692,8 @@ def test_an_id_of_the_page_is_the_id(fingerprint: str, query_id: str, in_pmm: st
 def test_an_example_of_the_page_is_true(statement: str, fingerprint: str) -> None:
     found = Fingerprinter().fingerprint(written(statement))
     assert found.text == fingerprint
-    assert found.truncated == (statement.endswith("…") or CUT_MARK.decode() in statement)
+    cut = statement.endswith("…") or CUT_MARK.decode() in statement
+    assert found.truncated == (cut or [statement, fingerprint] in ODD)
 
 
 @pytest.mark.parametrize(("statement", "theirs", "ours"), DIFFERENT, ids=shown)

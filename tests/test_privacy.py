@@ -17,12 +17,13 @@ from slowquery import metrics, render
 from slowquery.aggregate import Selection, Table
 from slowquery.digest import digest
 from slowquery.document import digest_json, result_document
+from slowquery.fingerprint import Fingerprinter
 from slowquery.model import Loss, Piece, Portion, Result, SqlMode, Window
 from slowquery.readers import mysql
 from slowquery.settings import Settings
 from slowquery.window import parse_time
 from slowquery.workers import table_of
-from tests.sql import MARK, statements
+from tests.sql import MARK, damaged, statements
 
 START = parse_time("2026-11-22T04:00Z")
 HOUR = Window(START, START + 3600 * 1_000_000)
@@ -71,6 +72,18 @@ def test_no_literal_leaves(found: list[bytes], data: st.DataObject) -> None:
     log = log_of(found)
     cut = data.draw(st.integers(0, len(log)))
     assert MARK not in everything_that_leaves(log, cut)
+
+
+def ends_inside_a_token(statement: bytes) -> bool:
+    return Fingerprinter().fingerprint(statement + b";").truncated
+
+
+@settings(max_examples=25)
+@given(damaged.map(b"select ' it', ".__add__).filter(ends_inside_a_token))
+def test_no_literal_of_a_whole_statement_that_ends_inside_a_token_leaves(found: bytes) -> None:
+    """A header within it is an event to the reader, which leaves the statement cut: not here."""
+    log = log_of([found.replace(b"# Query_time", b"")])
+    assert MARK not in everything_that_leaves(log, len(log))
 
 
 def test_what_is_searched_would_show_a_mark() -> None:
