@@ -194,6 +194,12 @@ def bench(context: Context) -> None:
     must_pass(*tool("tests.bench", *shlex.split(context.remainder)))
 
 
+@task(help={"seed": "of the first round", "rounds": "how many"})
+def chaos(_: Context, seed: int = 1, rounds: int = 100) -> None:
+    """Download from an RDS with random faults; every byte must come or be reported."""
+    must_pass(*tool("tests.chaos", "--seed", str(seed), "--rounds", str(rounds)))
+
+
 @task(help={"minutes": "how long, for all targets side by side"})
 def fuzz(_: Context, minutes: float = 10.0) -> None:
     """Look for a log or statement that breaks what must hold of any."""

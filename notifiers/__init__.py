@@ -12,8 +12,9 @@ much did, why, and what to try, and which holds no secret and nothing of the mes
 
 The package knows messages and media. It does not know what the messages are about.
 
-To add a kind: a module with a class that has ``send(message)``, a line in ``CHANNELS``, a
-line in the conformance suite. Keyword-only parameters of its constructor are its options.
+To add a kind: a module with a class that has ``send(message, remaining)``, a line in
+``CHANNELS``, a line in the conformance suite. Keyword-only parameters of its constructor are
+its options.
 """
 
 from __future__ import annotations

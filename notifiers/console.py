@@ -17,6 +17,7 @@ from notifiers.message import (
     Part,
     Preformatted,
 )
+from notifiers.patience import Remaining, unhurried
 from notifiers.visible import columns, visible
 
 _LABELS = 32
@@ -79,8 +80,9 @@ class Console:
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, remaining: Remaining = unhurried) -> None:
         """Write ``message``; a character that the stream's encoding lacks becomes ``?``."""
+        del remaining  # a stream takes no time
         stream = sys.stdout if self._stream is None else self._stream
         encoding = stream.encoding or "utf-8"
         lines = text(message).encode(encoding, "replace").decode(encoding)

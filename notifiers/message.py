@@ -7,7 +7,7 @@ nothing in here is ever markup, so nothing in here can be injected.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
@@ -96,6 +96,10 @@ class CredentialRefused(DeliveryError):
 class Notifier(Protocol):
     """A channel: the one thing it does is deliver a message or say why not."""
 
-    def send(self, message: Message) -> None:
-        """Deliver ``message``; raise :class:`DeliveryError` unless all of it arrived."""
+    def send(self, message: Message, remaining: Callable[[], float] = ...) -> None:
+        """Deliver ``message``; raise :class:`DeliveryError` unless all of it arrived.
+
+        ``remaining`` returns how many seconds there still are for it, by default no end of
+        them: what cannot be sent in time has not arrived.
+        """
         ...

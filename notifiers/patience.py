@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from math import inf
+from typing import TypeAlias, TypeVar
 
 RETRIES = 3
 """Attempts after the first for an answer that means "later" (429, 5xx)."""
@@ -23,7 +24,15 @@ SECONDS_OF_WAITING = 60.0
 SECONDS_TO_ANSWER = 10
 """The time-out of each step of a request: connect, send, receive."""
 
+Remaining: TypeAlias = Callable[[], float]
+"""Returns how many seconds there still are for a delivery."""
+
 T = TypeVar("T")
+
+
+def unhurried() -> float:
+    """Return that there is no hurry."""
+    return inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +52,29 @@ class Refusal:
     everywhere: bool = False
 
 
-class Patience:
-    """What is left of one delivery's waiting time; ``sleep`` takes seconds."""
+OUT_OF_TIME = Refusal(
+    "there was no time left", "a longer time-out for the run, or fewer messages", everywhere=True
+)
 
-    def __init__(self, sleep: Callable[[float], None]) -> None:
+
+class Patience:
+    """What is left of one delivery's time; ``sleep`` takes seconds.
+
+    A request is not begun unless there is time for its answer, so that whoever gave the
+    time has some left to say what did not arrive.
+    """
+
+    def __init__(self, sleep: Callable[[float], None], remaining: Remaining = unhurried) -> None:
         self._sleep = sleep
+        self._remaining = remaining
         self._left = SECONDS_OF_WAITING
 
     def insist(self, post: Callable[[], T | Refusal]) -> T | Refusal:
         """Call ``post`` until it returns no refusal, or repeats are not worth it any more."""
         spent: Counter[int] = Counter()
         while True:
+            if self._remaining() < SECONDS_TO_ANSWER:
+                return OUT_OF_TIME
             answer = post()
             if not isinstance(answer, Refusal) or spent[answer.retries] >= answer.retries:
                 return answer
@@ -65,7 +86,11 @@ class Patience:
         # A Retry-After that is a date (RFC 9110, 10.2.3) is waited for like none at all.
         asked = retry_after.isascii() and retry_after.isdigit()
         seconds = float(retry_after) if asked else 2.0**attempt
-        if seconds > self._left:
+        return self.wait(seconds)
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, unless that is longer than there is time for; say whether it was done."""
+        if seconds > min(self._left, self._remaining() - SECONDS_TO_ANSWER):
             return False
         self._left -= seconds
         self._sleep(seconds)

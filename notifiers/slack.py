@@ -29,6 +29,8 @@ from notifiers.patience import (
     SECONDS_TO_ANSWER,
     Patience,
     Refusal,
+    Remaining,
+    unhurried,
 )
 from notifiers.slack_blocks import Payload, posts, thread
 
@@ -140,14 +142,14 @@ class Slack:
             msg = "slack: no way in, or two; try: token and channel, or webhook_url alone"
             raise OptionError(msg)
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, remaining: Remaining = unhurried) -> None:
         """Post ``message``; raise :class:`DeliveryError` unless every piece of it arrived.
 
         Where the first piece arrived and another did not, the rest is tried still, unless
         what went wrong would go wrong for it too.
         """
         payloads = self._door.payloads(message)
-        patience = Patience(self._sleep)
+        patience = Patience(self._sleep, remaining)
         refusals: list[Refusal] = []
         parent = ""
         arrived = 0

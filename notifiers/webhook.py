@@ -27,6 +27,8 @@ from notifiers.patience import (
     SECONDS_TO_ANSWER,
     Patience,
     Refusal,
+    Remaining,
+    unhurried,
 )
 from notifiers.visible import REPLACEMENT
 
@@ -72,10 +74,10 @@ class Webhook:
         self._sleep = sleep
         self._opener = build_opener(_NoRedirect)
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, remaining: Remaining = unhurried) -> None:
         """Post ``message.document``; raise :class:`DeliveryError` unless a 2xx answers."""
         body = payload(message)
-        refusal = Patience(self._sleep).insist(lambda: self._post(body))
+        refusal = Patience(self._sleep, remaining).insist(lambda: self._post(body))
         if refusal:
             error = CredentialRefused if refusal.credential else DeliveryError
             what = f"the webhook did not take the message: {refusal.why}"

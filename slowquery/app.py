@@ -9,7 +9,7 @@ metric of the function tells the truth.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -24,7 +24,7 @@ from slowquery.document import fit, result_document
 from slowquery.invocation import InvocationError, Request
 from slowquery.line import UnreadableEngine, Watch, digest_of
 from slowquery.model import SECOND, Digest, Failure, Result, Status
-from slowquery.parameters import ParameterError, Parameters
+from slowquery.parameters import ParameterError, Parameters, references
 from slowquery.settings import Channel, Instance, Secret, Settings, read_file
 from slowquery.sources import rds
 from slowquery.sources.rds import RdsSource
@@ -40,8 +40,14 @@ SETTLED_AFTER: Final = 600 * SECOND
 INSTANCES_AT_ONCE: Final = 4
 """Instances that are read side by side: enough to hide the waiting, few enough to be polite."""
 
-DELIVERY_RESERVE: Final = 30.0
+DELIVERY_RESERVE: Final = 60.0
 """Seconds that are kept from reading, for the messages."""
+
+CHANNEL_RESERVE: Final = 12.0
+"""Seconds that a channel leaves to each one behind it: one request that is not answered."""
+
+CLOSING_RESERVE: Final = 5.0
+"""Seconds that are kept from the messages, for metrics and for saying what failed."""
 
 
 class RunFailed(Exception):
@@ -91,7 +97,7 @@ def invoke(event: object, world: World) -> dict[str, object]:
     request = invocation.request(event, started)
     result = collect(settings, request, world.remaining)
     posts = messages(settings, request, result)
-    undelivered = deliver(posts, secret_store(settings, world.secrets), request)
+    undelivered = deliver(posts, secret_store(settings, world.secrets), request, world.remaining)
     result = replace(result, failures=(*result.failures, *undelivered))
     if request.scheduled:
         finished = world.now()
@@ -107,6 +113,17 @@ def invoke(event: object, world: World) -> dict[str, object]:
         if result.failures:
             raise RunFailed(result.failures)
     return fit(result_document(result))
+
+
+def unusable_channels(settings: Settings) -> Iterator[str]:
+    """Yield what keeps a channel from being created, as far as secrets are at hand."""
+    parameters = Parameters(lambda: boto3.client("ssm", settings.region), {})
+    for channel in settings.channels:
+        if not references(channel.options):
+            try:
+                notifiers.create(channel.kind, **parameters.open(channel.options))
+            except OptionError as error:
+                yield f"channels.{channel.name}: {error}"
 
 
 def secret_store(settings: Settings, kept: MutableMapping[str, Secret]) -> Parameters:
@@ -180,13 +197,17 @@ def messages(settings: Settings, request: Request, result: Result) -> list[tuple
 
 
 def deliver(
-    posts: Iterable[tuple[Channel, Message]], parameters: Parameters, request: Request
+    posts: Sequence[tuple[Channel, Message]],
+    parameters: Parameters,
+    request: Request,
+    remaining: Callable[[], float],
 ) -> tuple[Failure, ...]:
-    """Send every message and return what did not arrive."""
+    """Send every message and return what did not arrive, while seconds remain."""
     failures = []
-    for channel, message in posts:
+    for number, (channel, message) in enumerate(posts, 1):
+        reserve = CLOSING_RESERVE + CHANNEL_RESERVE * (len(posts) - number)
         try:
-            _send(channel, message, parameters)
+            _send(channel, message, parameters, _less(remaining, reserve))
         except (DeliveryError, ParameterError) as error:
             why, hint = error.what, error.hint
         except OptionError as error:
@@ -198,13 +219,23 @@ def deliver(
     return tuple(failures)
 
 
-def _send(channel: Channel, message: Message, parameters: Parameters) -> None:
+def _less(remaining: Callable[[], float], reserve: float) -> Callable[[], float]:
+    return lambda: remaining() - reserve
+
+
+def _send(
+    channel: Channel, message: Message, parameters: Parameters, remaining: Callable[[], float]
+) -> None:
+    def send() -> None:
+        options = parameters.open(channel.options)
+        notifiers.create(channel.kind, **options).send(message, remaining)
+
     try:
-        notifiers.create(channel.kind, **parameters.open(channel.options)).send(message)
+        send()
     except CredentialRefused:
         if not parameters.forget(channel.options):
             raise
-        notifiers.create(channel.kind, **parameters.open(channel.options)).send(message)
+        send()
 
 
 def _chosen(settings: Settings, request: Request) -> list[Instance]:
@@ -230,7 +261,7 @@ def _known(what: str, named: Iterable[str] | None, configured: Iterable[str]) ->
 def _is_news(result: Result) -> bool:
     """Whether a channel that wants quiet hears of it: slow queries, or trouble reading them."""
     return bool(result.failures) or any(
-        found.totals.count or found.coverage.losses for found in result.digests
+        found.totals.count or found.coverage.is_doubtful for found in result.digests
     )
 
 

@@ -1,7 +1,8 @@
 """The same line from a terminal: ``slowquery digest``, ``slowquery run``, ``slowquery settings``.
 
 Exit codes: 0, done (what was lost on the way stands in the digest); 1, a file, an instance
-or a channel failed; 2, the command line or the settings cannot be used.
+or a channel failed, or the output could not be written; 2, the command line or the settings
+cannot be used; 130, interrupted; 141, whoever read the output went away.
 """
 
 from __future__ import annotations
@@ -15,26 +16,31 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from stat import S_ISREG
 from threading import Lock
-from typing import Final, Self, TextIO, get_args
+from typing import Final, NoReturn, Self, get_args
 
+from notifiers.visible import visible
 from slowquery import words
 from slowquery.document import digest_json, result_document
 from slowquery.invocation import InvocationError, Request
 from slowquery.line import UnreadableEngine, digest_of
 from slowquery.model import Batch, Engine, Result, Sort, Window
 from slowquery.settings import FILE, VARIABLE, ConfigError, Settings, for_instances, read_file
-from slowquery.sources.files import STANDARD_INPUT, FileSource
+from slowquery.sources.files import STANDARD_INPUT, FileSource, shown
 from slowquery.sources.refusal import SourceError
 from slowquery.window import WindowError, between, hour_before, parse_span, parse_time
+from slowquery.workers import WorkerLost
 
 DONE: Final = 0
 FAILED: Final = 1
 UNUSABLE: Final = 2
 INTERRUPTED: Final = 128 + 2
-"""What a shell returns for a process that SIGINT ended (POSIX, 2.8.2)."""
+UNHEARD: Final = 128 + 13
+"""What a shell returns for a process that SIGINT or SIGPIPE ended (POSIX, 2.8.2)."""
 
 PATIENCE: Final = 3600.0
 """Seconds that a run from a terminal may take: whoever waits can stop it."""
@@ -47,36 +53,55 @@ PROGRESS_EVERY: Final = 0.5
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
+    if sys.stdout is None:  # it was closed before this process began
+        _complain("standard output is closed, so nothing can be shown; try: > FILE")
+        return FAILED
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        try:
+            return _exit_code(arguments)
+        finally:
+            _print()  # at the interpreter's own exit it is too late for a word
+    except BrokenPipeError:  # whoever read the output has seen enough
+        _drop_output()
+        return UNHEARD
+    except _OutputError as error:
+        _drop_output()
+        _complain(f"the output cannot be written: {error}; try: another place for it")
+        return FAILED
+
+
+def _exit_code(arguments: Sequence[str] | None) -> int:
     options = parser().parse_args(arguments)
     now = time.time_ns() // 1000
     gc.freeze()  # what is loaded stays, and need not be looked at while a log is read
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
     try:
         return int(options.command(options, now))
     except (ConfigError, InvocationError, UnreadableEngine, WindowError) as error:
         _complain(error)
         return UNUSABLE
-    except SourceError as error:
+    except (SourceError, WorkerLost) as error:
         _complain(error)
         return FAILED
     except KeyboardInterrupt:
         _complain("interrupted")
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read the output has seen enough; keep the interpreter from saying so.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        super().error(visible(message))
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    found = argparse.ArgumentParser(
+    found = _Parser(
         prog="slowquery", description="Digest slow-query logs, of files or of RDS instances."
     )
     commands = found.add_subparsers(required=True, metavar="COMMAND")
 
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument(
         "--settings", metavar="FILE", help="settings file (default: settings.yml, if it is there)"
     )
@@ -133,11 +158,8 @@ def _jobs(text: str) -> int:
 
 
 def _digest(options: argparse.Namespace, now: int) -> int:
-    twice = [name for name in options.files if options.files.count(name) > 1]
-    if twice:
-        msg = f"{twice[0]} is named twice, and its events would be counted twice; try: once"
-        raise InvocationError(msg)
-    settings = _adjusted(_settings(options) or Settings(instances=()), options)
+    _refuse_repeated(options.files)
+    settings = _adjusted(_settings(options, posts=False) or Settings(instances=()), options)
     window = _window(options, now) if _names_window(options) else None
     source = FileSource(options.files)
     with _Progress(_size(options.files)) as progress:
@@ -151,19 +173,24 @@ def _digest(options: argparse.Namespace, now: int) -> int:
             jobs=options.jobs,
         )
     if options.format == "json":
-        sys.stdout.writelines(digest_json(digest))
-        sys.stdout.flush()
+        _print(digest_json(digest))
     else:
         _show(Result(window, (digest,)), settings, options.format)
     for loss in source.unread:
-        _complain(f"{loss.file}: {loss.reason}\n  try: look at its name, its rights and its size")
+        hint = "look at its name, its rights and its size"
+        if loss.file == STANDARD_INPUT:
+            hint = "a log on standard input, or the name of a file"
+        _complain(f"{loss.file}: {loss.reason}\n  try: {hint}")
     return FAILED if source.unread else DONE
 
 
 def _run(options: argparse.Namespace, now: int) -> int:
     from slowquery import app  # noqa: PLC0415 - AWS's library takes long, and files do without
 
-    settings = _adjusted(_with_instances(_settings(options), options), options)
+    found = _settings(options, posts=options.post)
+    settings = _adjusted(_with_instances(found, options), options)
+    if options.post:
+        _can_post(settings, options.format)
     window = _window(options, now) if _names_window(options) else hour_before(now)
     request = Request(
         window,
@@ -172,49 +199,68 @@ def _run(options: argparse.Namespace, now: int) -> int:
         channels=tuple(channel.name for channel in settings.channels) if options.post else (),
     )
     deadline = time.monotonic() + PATIENCE
+
+    def remaining() -> float:
+        return deadline - time.monotonic()
+
     with _Progress(None) as progress:
-        result = app.collect(settings, request, lambda: deadline - time.monotonic(), progress.watch)
+        result = app.collect(settings, request, remaining, progress.watch)
     posts = app.messages(settings, request, result)
-    undelivered = app.deliver(posts, app.secret_store(settings, {}), request)
+    undelivered = app.deliver(posts, app.secret_store(settings, {}), request, remaining)
     result = replace(result, failures=(*result.failures, *undelivered))
     if options.format == "json":
-        sys.stdout.write(json.dumps(result_document(result), indent=2) + "\n")
-        sys.stdout.flush()
+        _print([json.dumps(result_document(result), indent=2) + "\n"])
     else:
         _show(result, settings, options.format)
     return FAILED if result.failures else DONE
 
 
+def _can_post(settings: Settings, form: str) -> None:
+    if not settings.channels:
+        msg = "--post has no channel to post to; try: add one to the settings"
+        raise InvocationError(msg)
+    if form == "json" and any(channel.kind == "console" for channel in settings.channels):
+        msg = "a console channel would write into the JSON; try: --format text, or no --post"
+        raise InvocationError(msg)
+
+
 def _check(options: argparse.Namespace, now: int) -> int:
+    from slowquery import app  # noqa: PLC0415 - as above
+
     del now
     settings = read_file(os.environ, options.settings)
+    unusable = list(app.unusable_channels(settings))
+    if unusable:
+        _complain("\n".join(unusable))
+        return UNUSABLE
     instances = words.number_of(len(settings.instances), "instance", "instances")
     channels = words.number_of(len(settings.channels), "channel", "channels")
-    sys.stdout.write(f"The settings can be used: {instances}, {channels}.\n")
+    _print([f"The settings can be used: {instances}, {channels}.\n"])
     return DONE
 
 
 # Settings and window
 
 
-def _settings(options: argparse.Namespace) -> Settings | None:
+def _settings(options: argparse.Namespace, *, posts: bool) -> Settings | None:
     """Return the settings; ``None`` where no file is named and none is there by default."""
     named = options.settings or os.environ.get(VARIABLE)
     if not named and not Path(FILE).exists():
         return None
-    return read_file(os.environ, options.settings)
+    return read_file(os.environ, options.settings, posts=posts)
 
 
 def _with_instances(settings: Settings | None, options: argparse.Namespace) -> Settings:
     """Return settings that hold the instances that are asked for."""
-    if not options.instance:
-        return settings or read_file(os.environ)
     if settings is None:
-        return for_instances(options.instance, None)
+        settings = for_instances(options.instance, None) if options.instance else None
+    settings = settings or read_file(os.environ)
     known = {instance.name for instance in settings.instances}
-    unknown = [name for name in options.instance if name.lower() not in known]
-    more = for_instances(unknown, settings.region).instances
-    return replace(settings, instances=(*settings.instances, *more))
+    unknown = [name for name in options.instance or () if name.lower() not in known]
+    instances = (*settings.instances, *for_instances(unknown, settings.region).instances)
+    if options.engine:
+        instances = tuple(replace(instance, engine=options.engine) for instance in instances)
+    return replace(settings, instances=instances)
 
 
 def _adjusted(settings: Settings, options: argparse.Namespace) -> Settings:
@@ -242,31 +288,83 @@ def _window(options: argparse.Namespace, now: int) -> Window:
 # The terminal
 
 
+class _OutputError(Exception):
+    """Standard output takes no more, and why; but not for want of a reader."""
+
+
 def _complain(what: object) -> None:
-    sys.stderr.write(f"slowquery: {what}\n")
+    if sys.stderr is not None:
+        with suppress(OSError):  # there is nowhere left to say it
+            sys.stderr.write(f"slowquery: {visible(str(what))}\n")
+
+
+def _print(chunks: Iterable[str] = ()) -> None:
+    """Write to standard output, at once; raise :class:`_OutputError` or BrokenPipeError."""
+    try:
+        sys.stdout.writelines(chunks)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise _OutputError(error.strerror) from error
+
+
+def _drop_output() -> None:
+    """Let what could not be written go, or the interpreter tries again as it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _show(result: Result, settings: Settings, form: str) -> None:
     from slowquery import render  # noqa: PLC0415 - JSON does without
 
     if form == "markdown":
-        shown = render.markdown(result, settings)
+        text = render.markdown(result, settings)
     elif sys.stdout.isatty():
-        plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb"
+        # To be empty is the same as not to be set (no-color.org).
+        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
         width = shutil.get_terminal_size((render.WIDTH, 0)).columns
-        shown = render.text(result, settings, width=width, colour=not plain)
+        text = render.text(result, settings, width=width, colour=not plain)
     else:
-        shown = render.text(result, settings)
-    sys.stdout.write(shown)
-    sys.stdout.flush()
+        text = render.text(result, settings)
+    _print([text])
 
 
 def _size(names: Iterable[str]) -> int | None:
     """Return how many bytes there are to read, ``None`` where that cannot be known."""
-    paths = [Path(name) for name in names]
-    if any(path.name == STANDARD_INPUT or path.suffix == ".gz" for path in paths):
+    total = 0
+    for name in names:
+        found = _status(name)
+        if name == STANDARD_INPUT or Path(name).suffix == ".gz":
+            return None
+        if found and not S_ISREG(found.st_mode):
+            return None
+        total += found.st_size if found else 0
+    return total
+
+
+def _status(name: str) -> os.stat_result | None:
+    """Return what the system knows of a file or of standard input, ``None`` if nothing."""
+    if name == STANDARD_INPUT and sys.stdin is None:
         return None
-    return sum(path.stat().st_size for path in paths if path.is_file())
+    try:
+        return os.fstat(sys.stdin.fileno()) if name == STANDARD_INPUT else Path(name).stat()
+    except OSError:  # whoever opens it says so
+        return None
+
+
+def _refuse_repeated(names: Iterable[str]) -> None:
+    """Raise :class:`InvocationError` if two of the names are of one file."""
+    known: dict[tuple[int, int] | str, str] = {}
+    for name in names:
+        found = _status(name)
+        file = (found.st_dev, found.st_ino) if found else name
+        if file in known:
+            same = (
+                "named twice" if known[file] == name else f"the same file as {shown(known[file])}"
+            )
+            msg = f"{shown(name)} is {same}, and would be counted twice; try: leave one of them out"
+            raise InvocationError(msg)
+        known[file] = name
 
 
 class _Progress:
@@ -275,9 +373,9 @@ class _Progress:
     ``total`` is in bytes. Batches may come from several threads.
     """
 
-    def __init__(self, total: int | None, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
-        self._shows = self._stream.isatty()
+    def __init__(self, total: int | None) -> None:
+        self._stream = sys.stderr
+        self._shows = self._stream is not None and self._stream.isatty()
         self._of = "" if total is None else f" of {words.size(total)}"
         self._lock = Lock()
         self._started = self._shown = time.monotonic()

@@ -89,8 +89,12 @@ def _on_demand(event: Mapping[object, object], now: int) -> Request:
     else:
         msg = f"the event names no window; try: {FORMS}"
         raise InvocationError(msg)
+    instances = _names(event, "instances")  # RDS stores them in lower case
     return Request(
-        window, at, instances=_names(event, "instances"), channels=_names(event, "channels") or ()
+        window,
+        at,
+        instances=None if instances is None else tuple(map(str.lower, instances)),
+        channels=_names(event, "channels") or (),
     )
 
 

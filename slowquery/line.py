@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Final, TypeAlias
 
 from slowquery.aggregate import Selection
 from slowquery.digest import digest
-from slowquery.model import Batch, Digest, Engine, Loss, Piece, Window
+from slowquery.model import Batch, Digest, Engine, Loss, Piece, Portion, Window
 from slowquery.readers import mysql
 from slowquery.settings import Settings
 from slowquery.workers import table_of
@@ -18,6 +20,13 @@ Watch: TypeAlias = Callable[[Iterable[Batch]], Iterable[Batch]]
 READERS: Final[Mapping[Engine, Callable[[Iterable[Piece]], Iterator[Batch]]]] = {
     "mysql": mysql.read,
 }
+
+
+_LOOKED_AT: Final = 64 * 1024
+_POSTGRESQL = re.compile(
+    rb"^[^\n]{0,300}?(?:LOG|ERROR|FATAL|STATEMENT|DETAIL|WARNING|HINT)(?::  |,)", re.MULTILINE
+)
+_MYSQL = re.compile(rb"^# (?:User@Host|Time|Query_time): |started with:[ \r]*$", re.MULTILINE)
 
 
 class UnreadableEngine(ValueError):
@@ -39,7 +48,8 @@ def digest_of(  # noqa: PLR0913 - what there is to say about a log
 
     ``jobs`` processes share the work behind the reader. Raises :class:`UnreadableEngine`.
     """
-    engine = engine or "mysql"
+    if engine is None:
+        engine, pieces = _seen_from(pieces)
     if engine not in READERS:
         msg = f"this version does not read the logs of {engine}; try: {' or '.join(READERS)}"
         raise UnreadableEngine(msg)
@@ -63,6 +73,9 @@ def digest_of(  # noqa: PLR0913 - what there is to say about a log
         tag_keys=frozenset(settings.tags),
         jobs=jobs,
     )
+    skipped = table.account.skipped.total()
+    if skipped and skipped == table.account.bytes_read:
+        losses.append(Loss(", ".join(sorted(files)), "nothing there is a slow log", skipped))
     return digest(
         table,
         engine=engine,
@@ -75,3 +88,17 @@ def digest_of(  # noqa: PLR0913 - what there is to say about a log
         sort=settings.sort,
         min_total_time=settings.min_total_time,
     )
+
+
+def _seen_from(pieces: Iterable[Piece]) -> tuple[Engine, Iterable[Piece]]:
+    """Return what wrote a log, as its beginning shows, and all of its pieces."""
+    pieces = iter(pieces)
+    begun: list[Piece] = []
+    for piece in pieces:
+        begun.append(piece)
+        if isinstance(piece, Portion) and piece.data:
+            beginning = piece.data[:_LOOKED_AT]
+            if _POSTGRESQL.search(beginning) and not _MYSQL.search(beginning):
+                return "postgresql", chain(begun, pieces)
+            break
+    return "mysql", chain(begun, pieces)

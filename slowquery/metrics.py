@@ -12,7 +12,7 @@ is there: look at Maximum, which a repeat does not change, never at Sum.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, TypeAlias, get_args
+from typing import Any, Final, TypeAlias
 
 from slowquery.model import SECOND, Digest, Metric, Result
 
@@ -33,8 +33,6 @@ UNITS: Final[Mapping[str, str]] = {
     "DigestsDelivered": "Count",
 }
 """Every metric there is, and its unit."""
-
-OF_THE_RUN: Final = tuple(name for name in UNITS if name not in get_args(Metric))
 
 
 def emf(

@@ -37,7 +37,7 @@ class SqlMode:
     no_backslash_escapes: bool = False
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Window:
     """A half-open span of time ``[start, end)``, microseconds since the epoch, UTC."""
 
@@ -153,6 +153,15 @@ class Coverage:
     skipped: Mapping[str, int] = field(default_factory=dict)
     excluded: Mapping[str, int] = field(default_factory=dict)
     sampled: int = 1
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether slow queries may be hidden in what could not be read.
+
+        A few bytes are skipped where a file begins within an event: that is no doubt.
+        """
+        much_skipped = self.bytes_skipped > self.bytes_parsed // 10
+        return bool(self.losses or self.events_unreadable) or much_skipped
 
 
 @dataclass(frozen=True, slots=True)

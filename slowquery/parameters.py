@@ -43,6 +43,16 @@ class SsmClient(Protocol):
         ...
 
 
+def references(options: Mapping[str, Option]) -> list[str]:
+    """Return the names of the parameters among a channel's options."""
+    return [
+        value.name
+        for option in options.values()
+        for value in (option.values() if isinstance(option, Mapping) else (option,))
+        if isinstance(value, SsmParameter)
+    ]
+
+
 class Parameters:
     """Reads parameters and keeps them in ``kept``, which outlives the run.
 
@@ -64,13 +74,10 @@ class Parameters:
 
     def forget(self, options: Mapping[str, Option]) -> bool:
         """Forget the parameters among ``options``; say whether there was one to forget."""
-        found = [
-            value.name
-            for option in options.values()
-            for value in (option.values() if isinstance(option, Mapping) else (option,))
-            if isinstance(value, SsmParameter) and self._kept.pop(value.name, None) is not None
-        ]
-        return bool(found)
+        known = [name for name in references(options) if name in self._kept]
+        for name in known:
+            self._kept.pop(name, None)
+        return bool(known)
 
     def _reveal(self, option: str | Secret | SsmParameter) -> str:
         if isinstance(option, str):

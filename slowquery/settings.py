@@ -247,28 +247,34 @@ class ConfigError(Exception):
         return "\n".join(map(str, self.problems))
 
 
-def load(text: str, environ: Mapping[str, str], *, file: str) -> Settings:
+def load(text: str, environ: Mapping[str, str], *, file: str, posts: bool = True) -> Settings:
     """Return the settings written in ``text``; ``env/NAME`` is looked up in ``environ``.
+
+    Who does not post needs no secret: without ``posts`` none is looked up, and channels are
+    not fit for use.
 
     ``file`` is the name that errors bear. Beyond its arguments this looks at nothing but
     the time zone database. Raises :class:`ConfigError` and nothing else.
     """
-    return _Reading(environ, file).settings(_compose(text, file))
+    return _Reading(environ, file, posts=posts).settings(_compose(text, file))
 
 
-def read_file(environ: Mapping[str, str], file: str | None = None) -> Settings:
+def read_file(
+    environ: Mapping[str, str], file: str | None = None, *, posts: bool = True
+) -> Settings:
     """Return the settings of ``file``, by default of the one that the environment names.
 
     Raises :class:`ConfigError` and nothing else.
     """
     path = Path(file or environ.get(VARIABLE) or FILE)
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8") as file_:
+            text = file_.read(_LONGEST + 1)
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         problem = Problem(str(path), 1, "", f"cannot be read: {why}", "see docs/settings.md")
         raise ConfigError((problem,)) from None
-    return load(text, environ, file=str(path))
+    return load(text, environ, file=str(path), posts=posts)
 
 
 def for_instances(names: Iterable[str], region: str | None) -> Settings:
@@ -499,8 +505,9 @@ class _At:
 class _Reading:
     """One pass over one file: returns what it can read and gathers what is wrong."""
 
-    def __init__(self, environ: Mapping[str, str], file: str) -> None:
+    def __init__(self, environ: Mapping[str, str], file: str, *, posts: bool) -> None:
         self.environ = environ
+        self.posts = posts
         self.file = file
         self.problems: list[Problem] = []
 
@@ -832,6 +839,8 @@ class _Reading:
         if node is None:
             return None
         if node.value.startswith(_ENV):
+            if not self.posts:
+                return None
             found = self.variable(at, node.value, f"export {{}}=…, or write {parameter}")
             if found is None:
                 return None

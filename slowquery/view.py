@@ -186,7 +186,7 @@ def _title(result: Result, slow: Sequence[Digest], style: _Style) -> tuple[str, 
         mark, verdict = "🐢", f"{_total(*slow)} of slow time"
     elif not read:
         mark, verdict = "⚠" if result.failures else "✓", "nothing was read"
-    elif result.failures or any(digest.coverage.losses for digest in read):
+    elif result.failures or any(digest.coverage.is_doubtful for digest in read):
         mark, verdict = "⚠", "nothing slow in what could be read"
     else:
         mark, verdict = "✓", "nothing slow"
@@ -292,7 +292,7 @@ def _doubts(coverages: Sequence[Coverage], folded: int) -> Iterator[str]:
     if sampled > 1:
         yield f"The log is a sample, one event of {sampled:,}: the truth is larger."
     if cut := sum(coverage.events_truncated for coverage in coverages):
-        yield f"{words.number_of(cut, 'statement was', 'statements were')} cut short in the log."
+        yield f"{words.number_of(cut, 'statement was', 'statements were')} cut short or not closed."
     if unreadable := sum(coverage.events_unreadable for coverage in coverages):
         yield f"{words.number_of(unreadable, 'event', 'events')} could not be read."
     if repeated := sum(coverage.events_possibly_repeated for coverage in coverages):

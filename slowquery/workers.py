@@ -8,6 +8,7 @@ come back are merged, which in whatever order gives the same table.
 
 from __future__ import annotations
 
+import signal
 from collections import deque
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -24,6 +25,10 @@ SHARE: Final = 8 * 1024 * 1024
 """Bytes of log in a share, about: enough to be worth the way to another process."""
 
 
+class WorkerLost(RuntimeError):
+    """A process that shared the work ended before it was done: why, and what to try."""
+
+
 def table_of(
     batches: Iterable[Batch],
     selection: Selection,
@@ -32,15 +37,19 @@ def table_of(
     tag_keys: frozenset[str] = frozenset(),
     jobs: int = 1,
 ) -> Table:
-    """Return the table of all batches, added up by ``jobs`` processes, or by this one."""
+    """Return the table of all batches, added up by ``jobs`` processes, or by this one.
+
+    Raises :class:`WorkerLost`.
+    """
     whole = Table(selection, Fingerprinter(mode), tag_keys=tag_keys)
     if jobs == 1:
         for batch in batches:
             whole.add(batch)
         return whole
-    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415 - most runs do without
+    from concurrent.futures import process  # noqa: PLC0415 - most runs do without
 
-    with ProcessPoolExecutor(jobs) as pool:
+    pool = process.ProcessPoolExecutor(jobs, initializer=_leave_interrupts_to_the_parent)
+    try:
         under_way: deque[Future[Table]] = deque()
         for share in _shares(batches):
             # One share more than there are workers waits, so that none of them has to.
@@ -49,7 +58,17 @@ def table_of(
             under_way.append(pool.submit(_table, share, selection, mode, tag_keys))
         for future in under_way:
             whole.merge(future.result())
+    except process.BrokenProcessPool as error:
+        msg = "a process that shared the work was ended, perhaps for want of memory; try: --jobs 1"
+        raise WorkerLost(msg) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
     return whole
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    # A terminal interrupts every process of a command; one of them is enough to say so.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _shares(batches: Iterable[Batch]) -> Iterator[list[Batch]]:

@@ -23,7 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slowquery.cli": {
         *("slowquery.app", "slowquery.document", "slowquery.invocation", "slowquery.line"),
         *("slowquery.model", "slowquery.render", "slowquery.settings", "slowquery.sources"),
-        *("slowquery.window", "slowquery.words"),
+        *("slowquery.window", "slowquery.words", "slowquery.workers", "notifiers.visible"),
     },
     "slowquery.app": {
         *("slowquery.document", "slowquery.invocation", "slowquery.line", "slowquery.metrics"),

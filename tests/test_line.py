@@ -14,14 +14,14 @@ import pytest
 from moto.core import enable_iam_authentication
 
 import handler
-from slowquery import cli
+from slowquery import app, cli
 from slowquery.app import RunFailed
 from slowquery.document import LIMIT
 from slowquery.invocation import InvocationError
 from slowquery.settings import ConfigError
 from tests.sandbox.aws import Sandbox
 from tests.sandbox.log_file import LIVE
-from tests.sandbox.slack_stand_in import SlackStandIn, as_text, refused, words
+from tests.sandbox.slack_stand_in import SlackStandIn, as_text, ratelimited, refused, words
 from tests.sandbox.test_rights import DOWNLOAD, LIST, assume
 
 HOUR = {"scheduled_time": "2026-11-22T05:10:00Z"}
@@ -39,11 +39,14 @@ channels:
 """
 
 
+@dataclass
 class Context:
-    """Lambda's context, of a function with time enough."""
+    """Lambda's context, of a function that has so many seconds left, and always has."""
+
+    seconds: float = 300.0
 
     def get_remaining_time_in_millis(self) -> int:
-        return 300_000
+        return int(self.seconds * 1000)
 
 
 @dataclass
@@ -335,6 +338,57 @@ def test_a_parameter_that_is_not_there_is_named(
     deployed.log("billing-db")
     with pytest.raises(RunFailed, match="ssm:/slowquery/token: it does not exist"):
         deployed.invoke()
+
+
+def test_a_channel_that_asks_for_patience_leaves_time_for_the_others(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deployed.settings(SETTINGS + "  here: {kind: console}\n")
+    deployed.log("shop-db", "select 1")
+    deployed.log("billing-db")
+    # Patient enough for that, were there time.
+    deployed.slack.script(ratelimited(55))
+    hurried = Context(seconds=app.DELIVERY_RESERVE + 3)
+    with pytest.raises(RunFailed, match=r"Slack limits the rate, to wait 55 s"):
+        handler.export_to_chat(HOUR, hurried)
+    out = capsys.readouterr().out
+    assert "shop-db" in out
+    assert '"DigestsDelivered": 1' in out
+    assert len(deployed.slack.requests) == 1
+
+
+def test_a_log_that_is_none_is_news_and_no_quiet_hour(deployed: Deployed) -> None:
+    deployed.log("shop-db")
+    deployed.aws.add_instance("billing-db", logs={LIVE: b"what is this\n" * 9000})
+    result = deployed.invoke()
+    (loss,) = result["digests"][1]["coverage"]["losses"]
+    assert loss["reason"] == "nothing there is a slow log"
+    assert "nothing there is a slow log" in deployed.chat
+    assert "nothing slow in what could be read" in deployed.chat
+
+
+def test_events_that_cannot_be_placed_are_news(deployed: Deployed) -> None:
+    header = "# User@Host: app[app] @ web [10.0.0.7]\n"
+    figures = "# Query_time: 9000.0  Lock_time: 0.0 Rows_sent: 1  Rows_examined: 5\n"
+    log = (header + figures + "select 1;\n") * 50
+    deployed.aws.add_instance("shop-db", logs={LIVE: log.encode()})
+    deployed.log("billing-db")
+    deployed.invoke()
+    assert "50 events could not be read" in deployed.chat
+
+
+def test_the_log_of_another_engine_is_seen_and_said(deployed: Deployed) -> None:
+    log = "2026-11-22 04:30:00 UTC:[local]:app@shop:[77]:LOG:  duration: 9.9 ms  statement: x\n"
+    deployed.log("shop-db", "select 1")
+    deployed.aws.add_instance("billing-db", logs={LIVE: log.encode() * 99})
+    with pytest.raises(RunFailed, match="does not read the logs of postgresql"):
+        deployed.invoke()
+
+
+def test_names_of_instances_are_taken_in_any_case(deployed: Deployed) -> None:
+    deployed.log("shop-db", "select 1")
+    result = deployed.invoke({**ON_DEMAND, "instances": ["Shop-DB"]})
+    assert [digest["instance"] for digest in result["digests"]] == ["shop-db"]
 
 
 # What is left out

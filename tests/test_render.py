@@ -446,8 +446,8 @@ def test_a_digest_without_an_instance_has_no_command_that_would_show_it_again() 
             "Read 358 kB of 3 log files, not all of it.",
         ),
         ({"sampled": 10}, "The log is a sample, one event of 10: the truth is larger."),
-        ({"events_truncated": 1}, "1 statement was cut short in the log."),
-        ({"events_truncated": 2}, "2 statements were cut short in the log."),
+        ({"events_truncated": 1}, "1 statement was cut short or not closed."),
+        ({"events_truncated": 2}, "2 statements were cut short or not closed."),
         ({"events_unreadable": 1_204}, "1,204 events could not be read."),
         ({"events_possibly_repeated": 3}, "3 events may be counted twice."),
         (

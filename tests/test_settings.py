@@ -462,3 +462,18 @@ def test_the_documented_error_is_the_error() -> None:
     text = f"\n\n\ninstances: [a]\nchannels:\n team: {channel}"
     with pytest.raises(ConfigError, match=re.escape(shown)):
         load(text, {}, file="settings.yml")
+
+
+def test_who_does_not_post_needs_no_secret() -> None:
+    text = EVERY.replace("env/SLACK_TOKEN", "env/NOT_SET")
+    with pytest.raises(ConfigError, match="the variable NOT_SET is not set"):
+        load(text, ENVIRON, file="settings.yml")
+    found = load(text, {}, file="settings.yml", posts=False)
+    assert found.top == 10
+    assert [channel.name for channel in found.channels] == ["bot", "incoming", "hook", "terminal"]
+
+
+def test_a_secret_in_the_clear_is_refused_all_the_same() -> None:
+    text = EVERY.replace("env/SLACK_TOKEN", "xoxb-in-the-clear")
+    with pytest.raises(ConfigError, match="a secret must come from"):
+        load(text, {}, file="settings.yml", posts=False)

@@ -78,7 +78,7 @@ def test_a_fingerprinter_travels_without_what_it_has_learnt() -> None:
 
 def test_a_worker_that_dies_is_an_error_and_no_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "_table", _die)
-    with pytest.raises(Exception, match="terminated abruptly"):
+    with pytest.raises(workers.WorkerLost, match="try: --jobs 1"):
         workers.table_of(batches(), Selection(), SqlMode(), jobs=2)
 
 

@@ -116,6 +116,11 @@ CHANNELS = {
 HAS_CREDENTIAL = sorted(CHANNELS.keys() - {"console"})
 
 
+def no_time_left() -> float:
+    """Stand in for a run that is about to be stopped."""
+    return 1.0
+
+
 def without_waiting(seconds: float) -> None:
     """Stand in for a sleep; what is waited for has tests of its own."""
 
@@ -260,6 +265,14 @@ def test_a_refusal_is_an_error_that_says_what_and_what_to_try(channel: Channel) 
     assert error.what
     assert error.hint
     assert str(error) == f"{error.what}; try: {error.hint}"
+
+
+def test_what_there_is_no_time_for_has_not_arrived_and_is_said(guarded: Channel) -> None:
+    with pytest.raises(DeliveryError) as error:
+        guarded.notifier.send(ORDINARY, no_time_left)
+    assert "there was no time left" in error.value.what
+    assert "time-out" in error.value.hint
+    assert not guarded.arrived()
 
 
 def test_a_refused_credential_is_told_apart(guarded: Channel) -> None:
