@@ -46,8 +46,8 @@ from typing import Final, TypeVar
 from slowquery.fingerprint import STATEMENT_LIMIT
 from slowquery.model import SECOND, Batch, Client, Loss, Piece
 
-STRETCH: Final = 2 * 1024 * 1024
-"""Bytes that are read at a time: two portions of RDS's. Fewer cost speed, more cost memory."""
+STRETCH: Final = 1024 * 1024
+"""Bytes that are read at a time: a portion's worth."""
 
 WRAPPED: Final = 2**63
 """A figure from here on is a negative one that an unsigned counter wrapped around."""
