@@ -245,7 +245,7 @@ def memory(folder: Path, log: bytes) -> Iterator[str]:
         done = run((*OURS, path))
         speed = path.stat().st_size / MB / done.cpu
         path.unlink()
-        yield f"| {name} | {speed:.1f} | {(done.peak - base) / MIB:.0f} |"
+        yield f"| {name} | {speed:.1f} | {max(0, done.peak - base) / MIB:.0f} |"
 
 
 def profile(log: Path) -> Iterator[str]:

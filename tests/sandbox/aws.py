@@ -196,6 +196,11 @@ class Sandbox:
         """What was delivered more than once, by answers at different markers."""
         return self._logs.ledger.repeated()
 
+    @property
+    def rotated(self) -> set[str]:
+        """The instances whose live file was rotated."""
+        return self._logs.rotated()
+
     def _answer(self, request: Request) -> Answer:
         scope = _SCOPE.search(request.headers.get("authorization", ""))
         if scope is None:

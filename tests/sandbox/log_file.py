@@ -69,7 +69,12 @@ def load(key: FileKey, log: Log, last_written: datetime | None, manners: Manners
     if not key.file.endswith(".gz"):
         size = len(content)
     last_written = last_written or LAST_WRITTEN
-    markers = Markers(manners.markers, last_written.hour, f"{key.instance}/{key.file}")
+    markers = Markers(
+        manners.markers,
+        last_written.hour,
+        f"{key.instance}/{key.file}",
+        strict=manners.strict_markers,
+    )
     return LogFile(key, content, size, last_written, markers)
 
 

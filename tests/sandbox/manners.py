@@ -48,7 +48,8 @@ class Manners:
     limit the next portion goes on inside the line instead of behind it.
     ``mark_on_own_line``: the truncation mark stands on a line of its own.
     ``overlap``: each portion comes with a marker that many bytes before its end, at most
-    half of its last line, so that reading gets on.
+    half of its last line, so that reading gets on. ``begins_early``: each portion begins
+    that many bytes before its marker, at most half of the line there.
     ``gaps``: at each place ``gap_bytes`` bytes are never delivered.
     ``binary``: a portion that would hold the byte at one of these places is refused.
     ``live_begins_at``: the live file lacks everything before the line at this place.
@@ -62,6 +63,8 @@ class Manners:
     ``done_from``: nothing is pending any more, from this place on, although data remains.
     ``never_done``: at the end of the file something is always pending.
     ``omit_empty``: no data, or nothing pending, is a missing element.
+    ``strict_markers``: markers that were never told are refused. ``echo``: data comes with
+    the marker that it was asked by. ``size_off``: the list shows so many bytes more.
     ``loop``: the portion that passes the first place comes with a marker to the second.
     ``stalled``: no data, the same marker, and more pending. ``empty``: no data, another
     marker, and more pending.
@@ -85,6 +88,7 @@ class Manners:
     rest_follows_cut: bool = False
     mark_on_own_line: bool = False
     overlap: int = 0
+    begins_early: int = 0
     gaps: tuple[Place, ...] = ()
     gap_bytes: int = 100
     binary: tuple[Place, ...] = ()
@@ -96,6 +100,9 @@ class Manners:
     done_from: Place | None = None
     never_done: bool = False
     omit_empty: bool = False
+    strict_markers: bool = False
+    echo: Burst | None = None
+    size_off: int = 0
     loop: tuple[Place, Place] | None = None
     stalled: Burst | None = None
     empty: Burst | None = None
@@ -129,6 +136,7 @@ def any_manners(seed: int, *, faults: int = 3) -> Manners:
         "rest_follows_cut": lambda: True,
         "mark_on_own_line": lambda: True,
         "overlap": lambda: random.randint(1, 300),
+        "begins_early": lambda: random.randint(1, 300),
         "gaps": places,
         "binary": places,
         "live_begins_at": place,
@@ -138,6 +146,9 @@ def any_manners(seed: int, *, faults: int = 3) -> Manners:
         "done_from": place,
         "never_done": lambda: True,
         "omit_empty": lambda: True,
+        "strict_markers": lambda: True,
+        "echo": burst,
+        "size_off": lambda: random.choice((-1, 1)) * random.randint(1, 2000),
         "loop": lambda: (place(), random.choice((0, place()))),
         "stalled": burst,
         "empty": burst,

@@ -25,12 +25,13 @@ _TOKEN = re.compile(r"[0-9a-f]{12}")
 class Markers:
     """The markers of the file ``label``; positions are bytes from where the file begins.
 
-    ``told`` remembers where each marker points to that does not tell it by itself.
+    ``told`` remembers where each marker points to; with ``strict`` there are no others.
     """
 
     kind: Kind
     hour: int
     label: str
+    strict: bool = False
     told: dict[str, int] = field(default_factory=dict)
 
     def at(
@@ -42,8 +43,8 @@ class Markers:
         """
         hour = (self.hour + variant) % 24
         if self.kind == "offsets":
-            return f"{hour}:{position}"
-        if self.kind == "counts":
+            marker = f"{hour}:{position}"
+        elif self.kind == "counts":
             before = _OFFSET.fullmatch(asked or "")
             count = int(before[1]) if before else 0 if asked == BEGINNING else position
             marker = f"{hour}:{count + delivered}"
@@ -64,7 +65,7 @@ class Markers:
         if marker in self.told:
             return self.told[marker]
         made_up = _OFFSET.fullmatch(marker)
-        if made_up and self.kind != "opaque":
+        if made_up and self.kind != "opaque" and not self.strict:
             known = {int(token.partition(":")[2]): at for token, at in self.told.items()}
             nearest = max((count for count in known if count <= int(made_up[1])), default=0)
             return known.get(nearest, 0) + int(made_up[1]) - nearest

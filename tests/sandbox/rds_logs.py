@@ -140,7 +140,12 @@ class RdsLogs:
                 Listed(
                     file_name,
                     round(file.last_written.timestamp() * 1000),
-                    file.size - file.base(file_name, instance.manners),
+                    max(
+                        0,
+                        file.size
+                        - file.base(file_name, instance.manners)
+                        + instance.manners.size_off,
+                    ),
                 )
                 for file_name, file in sorted(instance.files.items())
                 if not instance.misses(file_name)
@@ -197,6 +202,11 @@ class RdsLogs:
                 for instance in self._instances.values()
                 for file in (*instance.files.values(), *instance.vanished.values())
             }
+
+    def rotated(self) -> set[str]:
+        """The names of the instances whose live file was rotated."""
+        with self._lock:
+            return {name for name, instance in self._instances.items() if instance.rotated}
 
     def _wait(self, name: str) -> None:
         """Before the lock is taken, so that slow answers are slow side by side."""
@@ -271,6 +281,7 @@ class RdsLogs:
             call = replace(call, next_marker=asked, pending=manners.never_done)
             return _answer(manners, call)
 
+        position -= _earlier(file, base, position, manners)
         got = cut(file.content, position, lines, manners)
         refused = any(
             region.start <= offset(file.content, place) < region.end
@@ -284,9 +295,7 @@ class RdsLogs:
         behind, denials = got.next, list(got.denials)
         if base:
             denials.append(Denial(0, base, "live_begins_at"))
-        if behind < end:
-            last_line = max(position, line_start(file.content, behind - 1))
-            behind -= min(manners.overlap, (behind - last_line) // 2)
+        behind -= _overlap(file, position, behind, manners)
         pending = behind < end
         if manners.done_from is not None:
             pending = behind < min(end, offset(file.content, manners.done_from))
@@ -296,6 +305,8 @@ class RdsLogs:
                 denials.append(Denial(got.next, end, "loop"))
                 behind, pending = max(base, back), True
         following = file.markers.at(behind - base, call.marker, delivered=len(got.data))
+        if _strikes(manners.echo, "echo", file):
+            following = asked
         call = replace(
             call,
             next_marker=following,
@@ -315,6 +326,22 @@ class RdsLogs:
         except ValueError as error:
             self._refuse(call, Refusal("InvalidParameterValue", str(error)))
         return len(file.content) if position is None else base + position
+
+
+def _earlier(file: LogFile, base: int, position: int, manners: Manners) -> int:
+    """How many bytes before its marker a portion begins."""
+    if position == base:
+        return 0
+    line = line_start(file.content, position - 1)
+    return min(manners.begins_early, (position - max(base, line)) // 2)
+
+
+def _overlap(file: LogFile, position: int, behind: int, manners: Manners) -> int:
+    """How many bytes before its end a portion's marker points."""
+    if behind == len(file.content):
+        return 0
+    last_line = max(position, line_start(file.content, behind - 1))
+    return min(manners.overlap, (behind - last_line) // 2)
 
 
 def _answer(manners: Manners, call: Call, data: bytes = b"") -> tuple[Portion, Call]:

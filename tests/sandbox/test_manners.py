@@ -90,6 +90,14 @@ def test_overlap(aws: Sandbox) -> None:
     assert [(span.start, span.end) for span in aws.repeated] == [(21, 24)]
 
 
+def test_begins_early(aws: Sandbox) -> None:
+    reader = serve(aws, Manners(begins_early=3))
+    assert reader.ask()["Marker"] == "5:24"
+    assert reader.data("5:24").startswith("02\nline 03\n")
+    assert [(span.start, span.end) for span in aws.repeated] == [(21, 24)]
+    assert reader.data("5:24", lines=1) == "02\n"
+
+
 def test_gaps_that_the_marker_reveals(aws: Sandbox) -> None:
     reader = serve(aws, Manners(gaps=(10,), gap_bytes=20))
     first = reader.ask()
@@ -171,6 +179,27 @@ def test_omit_empty(aws: Sandbox) -> None:
     last = reader.ask(lines=10)
     assert "AdditionalDataPending" not in last
     assert "LogFileData" not in reader.ask(last["Marker"])
+
+
+def test_strict_markers(aws: Sandbox) -> None:
+    reader = serve(aws, Manners(strict_markers=True))
+    assert reader.data(reader.ask()["Marker"], lines=1) == "line 03\n"
+    assert reader.refusal("5:16") == "InvalidParameterValue"
+
+
+def test_echo(aws: Sandbox) -> None:
+    reader = serve(aws, Manners(echo=Burst(1, after=1)))
+    assert reader.ask()["Marker"] == "5:24"
+    assert reader.ask("5:24")["Marker"] == "5:24"
+    assert reader.ask("5:24")["Marker"] == "5:48"
+
+
+def test_size_off(aws: Sandbox) -> None:
+    reader = serve(aws, Manners(size_off=-5))
+    (listed,) = reader.rds.describe_db_log_files(DBInstanceIdentifier="shop-db")[
+        "DescribeDBLogFiles"
+    ]
+    assert listed["Size"] == len(LOG) - 5
 
 
 def test_loop(aws: Sandbox) -> None:

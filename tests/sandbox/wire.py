@@ -39,7 +39,7 @@ def portion(answer: Portion) -> str:
     if answer.pending or not answer.manners.omit_empty:
         fields += _element("AdditionalDataPending", str(answer.pending).lower())
     if answer.data or not answer.manners.omit_empty:
-        fields += _element("LogFileData", escape(_text(answer.data, answer.manners)))
+        fields += _element("LogFileData", escape(as_text(answer.data, answer.manners)))
     return _response("DownloadDBLogFilePortion", fields)
 
 
@@ -56,7 +56,8 @@ def refusal(refused: Refusal) -> str:
     return f'<ErrorResponse xmlns="{_NAMESPACE}">{body}</ErrorResponse>'
 
 
-def _text(data: bytes, manners: Manners) -> str:
+def as_text(data: bytes, manners: Manners) -> str:
+    """What a client reads of ``data``, before XML has its way with it."""
     text = data.decode("utf-8", "replace")
     if manners.non_ascii == "?":
         text = _NOT_ASCII.sub("?", text)

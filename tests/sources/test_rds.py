@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from moto.core import enable_iam_authentication
 
-from slowquery.model import Loss, Piece, Portion, Window
+from slowquery.model import Piece, Portion, Window
 from slowquery.sources import rds
 from slowquery.sources.rds import RdsSource
 from slowquery.sources.refusal import InstanceUnavailable, SourceError
@@ -31,16 +33,13 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
         yield sandbox
 
 
-def read(remaining: float = 60.0) -> list[Piece]:
-    return list(RdsSource(rds.connect(None), lambda: remaining).pieces("shop-db", WINDOW))
+def read() -> list[Piece]:
+    source = RdsSource(rds.connect(None), lambda: 60.0, pause=lambda _: None)
+    return list(source.pieces("shop-db", WINDOW))
 
 
 def text(pieces: list[Piece]) -> bytes:
     return b"".join(piece.data for piece in pieces if isinstance(piece, Portion))
-
-
-def losses(pieces: list[Piece]) -> list[Loss]:
-    return [piece for piece in pieces if isinstance(piece, Loss)]
 
 
 def refusal() -> SourceError:
@@ -97,53 +96,7 @@ def test_logs_of_another_kind_are_left_alone(aws: Sandbox) -> None:
     assert text(read()) == b"slow;\n"
 
 
-# What the service leaves out
-
-
-def test_a_line_that_the_limit_cuts_is_asked_again_in_a_shorter_portion(aws: Sandbox) -> None:
-    aws.add_instance("shop-db", logs={LIVE: LOG}, manners=Manners(portion_bytes=333))
-    pieces = read()
-    assert text(pieces) == LOG
-    assert not losses(pieces)
-
-
-def test_a_line_longer_than_the_limit_is_a_loss_and_the_next_one_is_not(aws: Sandbox) -> None:
-    log = LOG + b"x" * 5000 + b"\n" + LOG
-    aws.add_instance("shop-db", logs={LIVE: log}, manners=Manners(portion_bytes=4000))
-    pieces = read()
-    assert losses(pieces) == [Loss(LIVE, "RDS cut a line that is longer than its limit")]
-    assert text(pieces).startswith(LOG + b"x" * 3000)
-    assert text(pieces).endswith(b"\n" + LOG)
-
-
-def test_binary_data_costs_no_more_than_what_follows_and_is_a_loss(aws: Sandbox) -> None:
-    manners = Manners(portion_lines=100, binary=(0.5,))
-    aws.add_instance("shop-db", logs={LIVE: LOG}, manners=manners)
-    pieces = read()
-    assert text(pieces) == b"".join(LOG.splitlines(keepends=True)[:200])
-    assert [loss.reason for loss in losses(pieces)] == [
-        "RDS refuses a line for its binary data, and what follows"
-    ]
-
-
-def test_a_file_that_vanishes_is_a_loss_and_the_others_are_read(aws: Sandbox) -> None:
-    manners = Manners(portion_lines=100, vanish_after=2)
-    aws.add_instance("shop-db", logs={LIVE: LOG}, manners=manners)
-    pieces = read()
-    assert text(pieces) == LOG[: len(LOG) // 2]
-    assert losses(pieces) == [Loss(LIVE, "the file was rotated away while it was read")]
-
-
-def test_markers_in_a_circle_come_to_an_end(aws: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rds, "CALLS", 50)
-    manners = Manners(portion_lines=100, loop=(0.9, 0))
-    aws.add_instance("shop-db", logs={LIVE: LOG}, manners=manners)
-    assert losses(read()) == [Loss(LIVE, "it did not end within 50 calls")]
-
-
-def test_when_time_is_up_the_rest_is_a_loss(aws: Sandbox) -> None:
-    aws.add_instance("shop-db", logs={LIVE: LOG})
-    assert read(remaining=0.0) == [Loss(LIVE, "the time for reading ran out")]
+# What stands in a log
 
 
 @pytest.mark.parametrize("character", ["\0", "\x1b", "\uffff", "&#0;", "&#x1B;", "&#8;"])
@@ -156,21 +109,25 @@ def test_what_is_no_xml_becomes_a_question_mark_and_no_traceback(
     assert text(read()) == shown
 
 
+def test_crs_come_as_they_are(aws: Sandbox) -> None:
+    log = b"select 'a\rb';\r\n" * 200
+    aws.add_instance("shop-db", logs={LIVE: log}, manners=Manners(portion_lines=90))
+    assert text(read()) == log
+
+
 # Calls that fail
 
 
-def test_throttling_is_waited_for(aws: Sandbox) -> None:
-    manners = Manners(throttled=Burst(1), dropped=Burst(1), portion_lines=200)
-    aws.add_instance("shop-db", logs={LIVE: LOG}, manners=manners)
+def test_what_the_network_and_the_service_do_at_times_is_waited_for(aws: Sandbox) -> None:
+    once = Burst(1, after=1)
+    manners = Manners(
+        throttled=once, unavailable=once, dropped=once, cut_short=once, not_ready=once
+    )
+    aws.add_instance("shop-db", logs={LIVE: LOG}, manners=replace(manners, portion_lines=200))
     assert text(read()) == LOG
-
-
-def test_what_fails_after_a_portion_is_a_loss(aws: Sandbox) -> None:
-    manners = Manners(not_ready=Burst(99, after=2), portion_lines=100)
-    aws.add_instance("shop-db", logs={LIVE: LOG}, manners=manners)
-    pieces = read()
-    assert text(pieces) == LOG[: len(LOG) // 4]
-    assert "the instance is not available" in losses(pieces)[0].reason
+    assert {call.outcome for call in aws.calls} == {
+        *("ok", "Throttling", "ServiceUnavailable", "dropped", "cut short", "DBInstanceNotReady")
+    }
 
 
 def test_half_an_answer_is_an_error_that_quotes_nothing(aws: Sandbox) -> None:
@@ -178,14 +135,13 @@ def test_half_an_answer_is_an_error_that_quotes_nothing(aws: Sandbox) -> None:
     aws.add_instance("shop-db", logs={LIVE: b"select 'secret';\n"}, manners=manners)
     error = refusal()
     assert error.why == "RDS answered with something that is no XML"
-    assert error.__cause__ is None
-    assert error.__suppress_context__
+    assert "secret" not in "".join(traceback.format_exception(error))
 
 
 def test_an_instance_that_is_not_there(aws: Sandbox) -> None:
     assert actions(aws) == set()
     error = refusal()
-    assert error.why == "there is no such instance in this region"
+    assert error.why == "there is no instance shop-db in this region"
     assert "not of a cluster" in error.hint
 
 
@@ -204,6 +160,22 @@ def test_no_slow_logs_at_all_names_the_parameters_that_are_missing(aws: Sandbox)
 def test_logs_that_are_only_older_than_the_window_are_a_quiet_hour(aws: Sandbox) -> None:
     aws.add_instance("shop-db", logs={LIVE: LOG}, last_written=START - timedelta(days=1))
     assert read() == []
+
+
+def test_the_id_of_a_cluster_is_no_instance(aws: Sandbox) -> None:
+    aws.add_instance("shop-db-1", logs={LIVE: LOG}, engine="aurora-mysql")
+    assert "not of a cluster, whose instances each have one" in refusal().hint
+
+
+def test_in_another_region_there_is_no_such_instance(
+    aws: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws.add_instance("shop-db", logs={LIVE: LOG})
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    error = refusal()
+    assert error.why == "there is no instance shop-db in this region"
+    assert "the region in the settings" in error.hint
 
 
 @pytest.mark.parametrize(("granted", "missing"), [(DOWNLOAD, LIST), (LIST, DOWNLOAD)])
