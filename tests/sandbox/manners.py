@@ -136,7 +136,6 @@ def any_manners(seed: int, *, faults: int = 3) -> Manners:
         "rest_follows_cut": lambda: True,
         "mark_on_own_line": lambda: True,
         "overlap": lambda: random.randint(1, 300),
-        "begins_early": lambda: random.randint(1, 300),
         "gaps": places,
         "binary": places,
         "live_begins_at": place,
@@ -177,5 +176,6 @@ FAULTS = frozenset(field.name for field in fields(Manners)) - {
     "page_size",
     "seconds_per_call",
     "gap_bytes",
+    "begins_early",  # mixed with small portions it is read wrongly: docs/reliability.md
 }
 """The names of the switches that make the service worse than its documentation."""
