@@ -346,3 +346,9 @@ class TestWhatTimestampIs:
     def test_wrapped_and_absurd_figures_do_not_move_time_beyond_the_calendar(self) -> None:
         figures = FIGURES.replace(b" 2.0", b" 9000000000000.0")
         assert read_log(BANNER + event(time=b"", header=USER + figures)).ended_at == [None]
+
+
+@pytest.mark.parametrize("data", [b"", b"t 1;\n", b"# User@Host: app[app] @ web []\n"])
+def test_a_doubtful_place_without_a_header_may_still_repeat_an_event(data: bytes) -> None:
+    pieces = [Portion("log", event()), Portion("log", data, doubtful=max(1, len(data)))]
+    assert sum(batch.events_possibly_repeated for batch in mysql.read(pieces)) == 1
