@@ -73,7 +73,7 @@ _SEPARATOR = b"\0"
 _BLANK = b"\1"
 _ANY_DIGIT = bytes.maketrans(b"123456789", b"000000000")
 # Where it matters which digit it is: 0x, a dollar quote, a version of MySQL, a call.
-_TELLING_DIGIT = re.compile(rb"0[xX]|\$|/\*!|(?i:call)[\s/#-]")
+_TELLING_DIGIT = re.compile(rb"0[xX]|\$|/\*!|(?i:call)(?!\s++[A-Za-z_]++\()[\s/#-]")
 
 _TRUE_OR_FALSE: Final = rb"(?:(?i:true|false)\b)"
 
@@ -105,7 +105,7 @@ class _Grammar:
     """
 
     def __init__(self, mode: SqlMode) -> None:
-        escapes = not mode.no_backslash_escapes
+        self.escapes = escapes = not mode.no_backslash_escapes
         single = _string(b"'", escapes=escapes)
         double = _string(b'"', escapes=escapes and not mode.ansi_quotes) + b'"'
         double_name, double_string = (double, b"(?!)") if mode.ansi_quotes else (b"(?!)", double)
@@ -159,7 +159,10 @@ class _Grammar:
         end = rb"(?=\\?+(?:\0|\Z))"
         blanked = (
             rb"(?<=')" + _string(b"'", escapes=escapes, stop=stop) + rb"(?:'|" + end + rb")"
-            rb"|(?:(?<=[0-9+])|(?<=-)(?!-))" + _number(minus=b"-(?!-)")
+            rb"|(?:(?<=[0-9+])|(?<=-)(?!-))(?:(?<=0)(?<![\w$]0)"
+            + hexadecimal
+            + rb")?+"
+            + _number(minus=b"-(?!-)")
         )
         first = rb"'0-9+\-"
         # What the cheap pattern does not understand and leaves standing: a comment, the
@@ -212,7 +215,13 @@ _LONG_INSERT = re.compile(
     rb".+?values[ \n\t\r\f,]*+\(",
     re.DOTALL | re.IGNORECASE,
 )
-_LATER_ROW = re.compile(_NAME + rb"|\)([ \n\t\r\f]*+,[ \n\t\r\f]*+\()")
+_NEXT_LONG_ROW = re.compile(rb"\)[ \n\t\r\f]*+,[ \n\t\r\f]*+\(")
+# In place of an escape, so that what is left of a string holds no quote.
+_ESCAPE: Final = b"\2"
+# What could begin a name, a comment or a string in double quotes.
+_STRANGE: Final = b'"\\#/$\0\1\2'
+# A list of numbers, which is `in(?+)` however long, even if it stands in a string.
+_NUMBERS = re.compile(rb"\((?:(?<=\b[iI][nN]\()|(?<=\b[iI][nN] \())[0-9]++(?:, ?[0-9]++)++\)")
 _NULL = re.compile(rb"\bnull\b")
 _LIST = re.compile(rb"(?<!\Acall )\b(in|values?)(?:[ ,]*+\([ ?,]*+\))++")
 _ROWS = re.compile(rb"(\bin ?\( ?(\([ ?,]*+\)) ?, ?\2)(?: ?, ?\2)++")
@@ -287,17 +296,47 @@ def _normalise(outline: bytes) -> bytes:
     return b"use ?" if _USE.match(text) else text
 
 
-def _without_later_rows(outline: bytes) -> bytes:
-    """Drop what :func:`_normalise` would drop from a long ``insert``, at less cost."""
-    insert = _LONG_INSERT.match(outline)
-    if not insert:
-        return outline
-    rows = (match for match in _LATER_ROW.finditer(outline, insert.end()) if match[1])
-    later_row = next(rows, None)
-    if not later_row:
-        return outline
-    end = b";" if outline.rstrip(b"\r\n").endswith(b";") else b""
-    return outline[: later_row.end()] + end
+def _is_strange(text: bytes, sign: bytes) -> bool:
+    return len(text.translate(None, _STRANGE + sign)) < len(text) or b"--" in text
+
+
+def _abridged(statement: bytes, grammar: _Grammar) -> bytes:
+    """Leave out of a long statement what is sure not to matter, that it may be remembered."""
+    first_row = _first_row(statement, grammar)
+    if len(first_row) <= SHAPE_LIMIT or _CALL_BEGINS.match(first_row):
+        return first_row
+    return _NUMBERS.sub(b"(0)", first_row)
+
+
+def _first_row(statement: bytes, grammar: _Grammar) -> bytes:
+    """Cut a whole ``insert`` down to its first row, if the others are sure to be just rows.
+
+    What is outside of its strings then begins nothing but strings in single quotes, so that
+    every second piece between two quotes is one, and the last row ends in none.
+    """
+    insert = _LONG_INSERT.match(statement)
+    if (
+        not insert
+        or not statement.endswith(b";")
+        or _is_strange(insert[0], b"'")
+        or insert[0].count(b"`") % 2
+        or CUT_MARK in statement
+        or grammar.doubt.search(statement)
+    ):
+        return statement
+    text = statement
+    if grammar.escapes:
+        if rb"\\'" in text:
+            text = text.replace(rb"\\", _ESCAPE)
+        text = text.replace(rb"\'", _ESCAPE)
+    pieces = text.split(b"'")
+    outside = b"'".join(pieces[::2])
+    next_row = _NEXT_LONG_ROW.search(outside, insert.end())
+    if not next_row or len(pieces) % 2 == 0 or _is_strange(outside[insert.end() :], b"`"):
+        return statement
+    strings = outside.count(b"'", 0, next_row.start())
+    last = outside[outside.rfind(b"'", 0, next_row.start()) + 1 : next_row.end()]
+    return b"'".join([*pieces[: 2 * strings], last + b";"])
 
 
 def _confusing(statements: list[bytes], joined: bytes, doubt: re.Pattern[bytes]) -> set[int]:
@@ -383,6 +422,10 @@ class Fingerprinter:
 
     def fingerprints(self, statements: list[bytes]) -> list[Fingerprint]:
         """Return the fingerprint of each statement; a whole statement ends with ``;``."""
+        statements = [
+            statement if len(statement) <= SHAPE_LIMIT else _abridged(statement, self._grammar)
+            for statement in statements
+        ]
         shapes = [
             statement.translate(_ANY_DIGIT) if len(statement) <= SHAPE_LIMIT else statement
             for statement in statements
@@ -529,8 +572,6 @@ class Fingerprinter:
 
     def _of_outline(self, outline: bytes, key: bytes = b"") -> Fingerprint:
         """Return the fingerprint of an outline, which is remembered behind ``key``."""
-        if len(outline) > OUTLINE_LIMIT:
-            outline = _without_later_rows(outline)
         known = self._known.get(key + outline)
         if known is not None:
             return known

@@ -17,6 +17,7 @@ from slowquery.fingerprint import (
     OUTLINE_LIMIT,
     REMEMBERED_BYTES,
     REMEMBERED_ENTRY,
+    SHAPE_LIMIT,
     Fingerprint,
     Fingerprinter,
 )
@@ -439,21 +440,59 @@ _HEADS = st.sampled_from(
         b"insert ignore into t (a) values",
         b"insert into t /* values (1),(2) */ select `),(` from u where x in ",
         b"insert into t values (1) on duplicate key update a = values(a), b = ",
+        b"insert into t select 'values (' from u where x in ",
     ]
 )
-_ROWS = st.lists(st.sampled_from([b"(1, 'a),(b')", b"(now(), '')", b"( `),(`, 2 )", b"(1", b")"]))
+_ROWS = st.lists(
+    st.sampled_from(
+        [
+            b"(1, 'a),(b')",
+            b"(now(), '')",
+            b"( `),(`, 2 )",
+            b"(1",
+            b")",
+            b"('it''s', 'O\\'Brien', 'C:\\\\')",
+            b"('\"', '--', '/*', '#', '`', '$$', '\0\1\2')",
+            b'("it\'s")',
+            b"(0xFF, -1, null) -- '",
+            b"('\\')",
+            b"(\\'1)",
+            b"(1) /* ' */",
+            b"(2) # '\n",
+            b"($$'$$)",
+            CUT_MARK,
+        ]
+    )
+)
+_LONG = b"('" + b"a" * SHAPE_LIMIT + b"')"
 
 
-@given(_HEADS, _ROWS.map(b" , ".join), statements | noise, st.sampled_from([b";", b"", b"\n;"]))
+@given(
+    _HEADS, _ROWS, statements | noise, st.sampled_from([b";", b"", b"\n;"]), st.sampled_from(MODES)
+)
+@example(b"insert into t values ", [b"(1)"], b"", b";", SqlMode())
 def test_what_is_dropped_from_a_long_insert_is_what_does_not_matter(
-    head: bytes, rows: bytes, rest: bytes, end: bytes
+    head: bytes, rows: list[bytes], rest: bytes, end: bytes, mode: SqlMode
 ) -> None:
-    answers = []
-    for limit in (0, 10**9):
-        with pytest.MonkeyPatch.context() as always_or_never:
-            always_or_never.setattr("slowquery.fingerprint.OUTLINE_LIMIT", limit)
-            answers.append(told(Fingerprinter().fingerprints([head + rows + rest + end])))
-    assert answers[0] == answers[1]
+    for place in (0, len(rows)):
+        long = head + b" , ".join([*rows[:place], _LONG, *rows[place:]]) + rest + end
+        as_it_is = Fingerprinter(mode).fingerprint(long)
+        assert told(Fingerprinter(mode).fingerprints([long])) == told([as_it_is])
+
+
+@given(
+    st.sampled_from(
+        [b"select a from t where a in ", b"call in ", b"select 'x in ", b"select `x in "]
+    ),
+    st.sampled_from([b"", b" ", b"(", b"'", b"-", b"0x"]),
+    st.sampled_from([b"", b"'", b"`", b", 'x'"]),
+)
+def test_what_is_dropped_from_a_long_list_of_numbers_is_what_does_not_matter(
+    head: bytes, before: bytes, after: bytes
+) -> None:
+    long = head + before + b"(" + b", ".join([b"17"] * SHAPE_LIMIT) + b")" + after + b";"
+    as_it_is = Fingerprinter().fingerprint(long)
+    assert told(Fingerprinter().fingerprints([long])) == told([as_it_is])
 
 
 @given(statements)

@@ -62,7 +62,7 @@ _LINES: Final = 200
 _LINE_LENGTH: Final = 8000
 # A header has at most so many other lines on either side of its Query_time, and its lines
 # are no longer than this: enough for any explain block, and a bound for hostile input.
-_LINE = rb"[^\n]{0,%d}+(?=\n|\Z)" % _LINE_LENGTH
+_LINE = rb"[^\n]{0,%d}+(?![^\n])" % _LINE_LENGTH
 _LONGEST_LINE: Final = 2 * _LINE_LENGTH  # with the names and figures in front
 
 _HEADER = re.compile(
@@ -72,12 +72,12 @@ _HEADER = re.compile(
     (?: \n\#\ (?:Thread_id:\ \d{1,20}+\ {1,9}+)?+
         Schema:\ ([^ \r\n]{0,300}+(?:\ [^ \r\n]{1,300}+){0,9}+) LINE )?+
     (?: \n\#(?!\ (?:Query_time|User@Host):) LINE ){0,LINES}+
-    \n\#\ Query_time:\ {1,9}+(\d{1,20}+(?:\.\d{1,9}+)?+)
-    \ {1,9}+Lock_time:\ {1,9}+(\d{1,20}+(?:\.\d{1,9}+)?+)
+    \n\#\ Query_time:\ {1,9}+(\d{1,20}+(?!\d)\.?+\d{0,9}+)
+    \ {1,9}+Lock_time:\ {1,9}+(\d{1,20}+(?!\d)\.?+\d{0,9}+)
     \ {1,9}+Rows_sent:\ {1,9}+(\d{1,20}+)\ {1,9}+Rows_examined:\ {1,9}+(\d{1,20}+)(?!\d) (LINE)
     (?: \n\#(?!\ (?:administrator\ command|User@Host|Time):) LINE ){0,LINES}+
     (?: \nuse\ ([^\n;]{1,300}+);\r?+(?=\n|\Z) )?+
-    (?: \nSET\ (?:(?:last_insert_id|insert_id)=\d++,)*+ timestamp=(\d{1,10}+)(?:\.\d*+)?+;
+    (?: \nSET\ (?:(?:last_insert_id|insert_id)=\d++,)*+ timestamp=(\d{1,10}+)(?!\d)\.?+\d*+;
         \r?+(?=\n|\Z) )?+
     """.replace(b"LINES", b"%d" % _LINES).replace(b"LINE", _LINE),
     re.VERBOSE,
