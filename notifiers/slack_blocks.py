@@ -134,7 +134,7 @@ def _part(part: Part) -> list[Block]:
             lines = pieces(words, CHARACTERS_PER_TEXT)
             return [{"type": "context", "elements": [_plain(piece)]} for piece in lines]
         case Alert(text=words):
-            return _rich("rich_text_quote", f"⚠ {words}") if words.strip() else []
+            return _rich("rich_text_quote", f"⚠ {words}") if visible(words).strip() else []
         case Facts(pairs=pairs):
             return _facts(pairs)
     assert_never(part)

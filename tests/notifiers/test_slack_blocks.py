@@ -4,7 +4,7 @@ import json
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from notifiers.message import (
@@ -65,12 +65,13 @@ def without_blanks(text: str) -> str:
 def said(part: Part) -> str:
     if isinstance(part, Facts):
         return "".join(name + value for name, value in part.pairs)
-    return f"⚠{part.text}" if isinstance(part, Alert) and part.text.strip() else part.text
+    return f"⚠{part.text}" if isinstance(part, Alert) and visible(part.text).strip() else part.text
 
 
 @pytest.mark.parametrize("way", [thread, posts])
 @settings(deadline=None)
 @given(message=messages)
+@example(message=Message("a", (Alert("\r"),)))
 def test_every_payload_is_within_every_limit_and_nothing_is_lost(way, message) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     payloads = way(message)
     assert payloads
