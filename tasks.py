@@ -17,6 +17,7 @@ import fcntl
 import importlib.util
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -24,14 +25,17 @@ import tomllib
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 LOCK = ROOT / "requirements.txt"
 LAMBDA_LOCK = ROOT / "requirements-lambda.txt"
+APPRISE_LOCK = ROOT / "requirements-lambda-apprise.txt"
 PIP: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet"]
 FUZZ_LOCK = ROOT / "requirements-fuzz.txt"
 NPM_LOCK = ROOT / "package-lock.json"
@@ -194,10 +198,33 @@ def bench(context: Context) -> None:
     must_pass(*tool("tests.bench", *shlex.split(context.remainder)))
 
 
+@task
+def budget(_: Context) -> None:
+    """Measure what a run costs in Lambda: the zip, the imports, an hour of 10 MB."""
+    with TemporaryDirectory() as folder:
+        packed = make_package(Packing(settings=EXAMPLE, into=Path(folder)))
+        must_pass(*tool("tests.budget", packed))
+
+
 @task(help={"seed": "of the first round", "rounds": "how many"})
 def chaos(_: Context, seed: int = 1, rounds: int = 100) -> None:
     """Download from an RDS with random faults; every byte must come or be reported."""
     must_pass(*tool("tests.chaos", "--seed", str(seed), "--rounds", str(rounds)))
+
+
+@task
+def newest(_: Context) -> None:
+    """Read from RDS with the newest boto3 in place of the locked one, and look for leaks."""
+    with TemporaryDirectory() as folder:
+        quietly(
+            "cannot fetch the newest boto3",
+            [*PIP, "--only-binary=:all:", "--target", folder, "boto3", "botocore"],
+            "look at your connection to the package index, then the same command again",
+        )
+        newer = ("env", f"PYTHONPATH={folder}")
+        must_pass(*newer, PYTHON, "-c", "import botocore; print('botocore', botocore.__version__)")
+        reading = ("tests/sources/test_privacy.py", "tests/sources/test_rds.py")
+        must_pass(*newer, *tool("pytest", "-p", "no:cacheprovider", *reading))
 
 
 @task(help={"minutes": "how long, for all targets side by side"})
@@ -234,18 +261,103 @@ def check(_: Context) -> None:
         "docs": tool("pytest", "tests/test_docs.py"),
     }
     failed = [name for name, command in checks.items() if run(*command)]
-    make_package()
-    # W3005: osls writes a dependency out that CloudFormation would see for itself.
-    if run(VENV / "bin" / "cfn-lint", "--ignore-checks", "W3005", "--", TEMPLATE):
-        failed.append("template")
+    with TemporaryDirectory() as folder:
+        # The example's, whatever stages there are here.
+        packed = make_package(Packing(settings=EXAMPLE, into=Path(folder)))
+        # W3005: osls writes a dependency out that CloudFormation would see for itself.
+        if run(VENV / "bin" / "cfn-lint", "--ignore-checks", "W3005", "--", packed / TEMPLATE):
+            failed.append("template")
     if failed:
         raise Exit(f"check: failed: {', '.join(failed)}", code=1)
 
 
-@task
-def package(_: Context) -> None:
+STAGE_HELP = {"stage": "whose settings.STAGE.yml it is"}
+PACK_HELP = {
+    **STAGE_HELP,
+    "reserved-concurrency": "executions reserved for the function; none by default",
+    "log-days": "for how long the functions' logs are kept",
+}
+
+
+@task(help={**PACK_HELP, "settings": "another file", "into": "another folder"})
+def package(
+    _: Context,
+    stage: str = "dev",
+    settings: str = "",
+    into: str = "",
+    reserved_concurrency: int = 0,
+    log_days: int = 30,
+) -> None:
     """Pack the Lambda and its CloudFormation template into .serverless/."""
-    make_package()
+    packing = Packing(stage, Path(settings) if settings else None, reserved_concurrency, log_days)
+    make_package(replace(packing, into=Path(into)) if into else packing)
+
+
+@task(help=PACK_HELP)
+def deploy(_: Context, stage: str, reserved_concurrency: int = 0, log_days: int = 30) -> None:
+    """Deploy a stage; the new version takes over once it has been tried."""
+    packing = Packing(stage, stage_file(stage), reserved_concurrency, log_days, complete=True)
+    packed = make_package(packing)
+    must_pass(install_osls(), "deploy", *packing.options(), "--package", packed)
+    # At the first deployment there is nobody yet who would try it.
+    must_pass(*remote("rehearse", stage))
+    run(*remote("health", stage))
+
+
+@task(help={**STAGE_HELP, "last": "the time up to now: 90m, 3h, 2d"})
+def invoke(_: Context, stage: str, last: str = "1h") -> None:
+    """Digest a window by the deployed function, and print the digest; posts nothing."""
+    must_pass(*remote("invoke", stage, "--last", last))
+
+
+@task(help={**STAGE_HELP, "last": "the time up to now: 90m, 3h, 2d"})
+def logs(_: Context, stage: str, last: str = "3h") -> None:
+    """Print what the deployed functions wrote into their logs."""
+    must_pass(*remote("logs", stage, "--last", last))
+
+
+@task(help={**STAGE_HELP, "to": "an earlier deployment; the one before by default"})
+def rollback(_: Context, stage: str, to: str = "") -> None:
+    """Go back to the deployment before; it is tried like a new one."""
+    before = to or said(*remote("before", stage))
+    make_package(Packing(stage, stage_file(stage)))
+    must_pass(
+        *(install_osls(), "rollback", "--stage", stage),
+        *("--timestamp", before),
+    )
+    must_pass(*remote("rehearse", stage))
+
+
+@task(help=STAGE_HELP)
+def remove(_: Context, stage: str) -> None:
+    """Take a stage away: functions, schedule, roles, logs. The databases stay as they are."""
+    make_package(Packing(stage, stage_file(stage)))
+    must_pass(install_osls(), "remove", "--stage", stage)
+
+
+def stage_file(stage: str) -> Path:
+    """Return the settings of a stage that is deployed; there has to be a file of its own."""
+    file = ROOT / f"settings.{stage}.yml"
+    if not file.is_file():
+        raise stop(
+            f"there is no stage {stage}",
+            f"{file.name} is not there",
+            f"cp settings.example.yml {file.name}, and name your instances in it",
+        )
+    return file
+
+
+def remote(command: str, stage: str, *arguments: str) -> tuple[str | Path, ...]:
+    """Return the command that asks a deployed stage for something."""
+    return tool("deploy.remote", command, "--settings", stage_file(stage), stage, *arguments)
+
+
+def said(*command: str | Path) -> str:
+    """Run ``command`` and return what it printed; if it fails, end here."""
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise Exit(code=done.returncode)
+    return done.stdout.strip()
 
 
 @task
@@ -261,11 +373,12 @@ def lock(_: Context) -> None:
         *(*compiled, "--group", "dev", "--output-file", LOCK),
         *("--universal", "--python-version", "3.11"),
     )
-    must_pass(
-        *(*compiled, "--constraints", LOCK, "--output-file", LAMBDA_LOCK),
-        *("--python-platform", "aarch64-manylinux_2_28", "--python-version", "3.13"),
-        *(part for name in IN_LAMBDA_ALREADY for part in ("--no-emit-package", name)),
-    )
+    for lock_file, extra in (LAMBDA_LOCK, ()), (APPRISE_LOCK, ("--extra", "apprise")):
+        must_pass(
+            *(*compiled, *extra, "--constraints", LOCK, "--output-file", lock_file),
+            *("--python-platform", "aarch64-manylinux_2_28", "--python-version", "3.13"),
+            *(part for name in IN_LAMBDA_ALREADY for part in ("--no-emit-package", name)),
+        )
 
 
 # The package. The zip is made here and not by osls, so that it holds the wheels of the
@@ -278,25 +391,67 @@ IN_LAMBDA_ALREADY = [
 
 BUILD = ROOT / "build"
 ZIP = BUILD / "slowquery.zip"
-PACKED = ROOT / ".serverless"
-TEMPLATE = PACKED / "cloudformation-template-update-stack.json"
+TEMPLATE = "cloudformation-template-update-stack.json"
+EXAMPLE = ROOT / "settings.example.yml"
 
 
-def make_package() -> None:
-    """Make the zip, then let osls make the template around it."""
+@dataclass(frozen=True)
+class Packing:
+    """What is packed: a stage, its settings, where to, and whether it is to be deployed.
+
+    Without ``settings`` they are the stage's own, or the example's for a look.
+    """
+
+    stage: str = "dev"
+    settings: Path | None = None
+    reserved_concurrency: int = 0
+    log_days: int = 30
+    into: Path = ROOT / ".serverless"
+    complete: bool = False
+
+    def options(self) -> tuple[str, ...]:
+        """Return what osls has to be told."""
+        found = ("--stage", self.stage, "--param", f"log_days={self.log_days}")
+        if self.reserved_concurrency:
+            return (*found, "--param", f"reserved_concurrency={self.reserved_concurrency}")
+        return found
+
+
+def make_package(packing: Packing) -> Path:
+    """Make the zip, then let osls make the template around it; return the folder of both."""
+    settings = packing.settings or ROOT / f"settings.{packing.stage}.yml"
+    if not settings.is_file():
+        print(
+            f"No {settings.name} here: packed with the example's, for a look, not to deploy.",
+            flush=True,
+        )
+        settings = EXAMPLE
     with alone():
-        libraries = lambda_libraries()
-        write_zip(libraries)
+        write_zip(lambda_libraries(lock_for(settings)), settings)
         osls = install_osls()
-        quietly("cannot package", [osls, "package"], "look where osls points, in serverless.yml")
-        shutil.copy(ZIP, PACKED)
+        must_pass(
+            *tool("deploy.stage", packing.stage, settings, ZIP, BUILD / "stage.json"),
+            *("--made-from", ROOT / "serverless.yml", "--made-from", NPM_LOCK),
+            *(["--complete"] if packing.complete else []),
+        )
+        command: list[str | Path] = [osls, "package", *packing.options(), "--package", packing.into]
+        quietly("cannot package", command, "look where osls points, in serverless.yml")
+        shutil.copy(ZIP, packing.into)
     size = ZIP.stat().st_size / 1e6
-    print(f"Packed: .serverless/{ZIP.name} ({size:.1f} MB) and its template", flush=True)
+    print(f"Packed: {packing.into.name}/{ZIP.name} ({size:.1f} MB) and its template", flush=True)
+    return packing.into
 
 
-def lambda_libraries() -> Path:
-    """Return the folder of the libraries as Lambda's arm64 Python 3.13 takes them."""
-    stamp = Stamp(BUILD / "lambda-libraries", digest_of(LAMBDA_LOCK.read_text()))
+def lock_for(settings: Path) -> Path:
+    """Return the lock of what a stage needs in Lambda: Apprise only where settings name it."""
+    uses_apprise = re.search(r"^[^#\n]*\bkind:\s*apprise\b", settings.read_text(), re.MULTILINE)
+    return APPRISE_LOCK if uses_apprise else LAMBDA_LOCK
+
+
+def lambda_libraries(lock: Path) -> Path:
+    """Return the folder of a lock's libraries as Lambda's arm64 Python 3.13 takes them."""
+    folder = BUILD / lock.stem.replace("requirements", "libraries")
+    stamp = Stamp(folder, digest_of(lock.read_text()))
     if not stamp.is_current():
         stamp.clear()
         target = [
@@ -308,7 +463,7 @@ def lambda_libraries() -> Path:
             [
                 *(*PIP, "--no-deps", "--no-compile"),
                 *("--require-hashes", "--only-binary=:all:", *target),
-                *("--requirement", LAMBDA_LOCK, "--target", stamp.folder),
+                *("--requirement", lock, "--target", stamp.folder),
             ],
             "look at your connection to the package index, then the same command again",
         )
@@ -316,16 +471,10 @@ def lambda_libraries() -> Path:
     return stamp.folder
 
 
-def packed_files(libraries: Path) -> Iterator[tuple[str, Path]]:
+def packed_files(libraries: Path, settings: Path) -> Iterator[tuple[str, Path]]:
     """Yield what goes into the zip: its name there, and the file."""
     yield "handler.py", ROOT / "handler.py"
-    settings = ROOT / "settings.yml"
-    if settings.is_file():
-        yield settings.name, settings
-    else:
-        print(
-            "No settings.yml here: packed without one, good for a look, not to deploy.", flush=True
-        )
+    yield "settings.yml", settings
     for base, folder in ((ROOT, "slowquery"), (ROOT, "notifiers"), (libraries, ".")):
         for file in sorted((base / folder).rglob("*")):
             name = file.relative_to(base)
@@ -336,10 +485,10 @@ def packed_files(libraries: Path) -> Iterator[tuple[str, Path]]:
                 yield str(name), file
 
 
-def write_zip(libraries: Path) -> None:
+def write_zip(libraries: Path, settings: Path) -> None:
     """Write the zip, the same to the byte from the same files."""
     with zipfile.ZipFile(ZIP, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-        for name, file in packed_files(libraries):
+        for name, file in packed_files(libraries, settings):
             entry = zipfile.ZipInfo(name)  # dated 1980, whenever it was written
             entry.compress_type = zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16  # Lambda runs as another user than the owner

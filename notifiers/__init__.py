@@ -14,7 +14,7 @@ The package knows messages and media. It does not know what the messages are abo
 
 To add a kind: a module with a class that has ``send(message, remaining)``, a line in
 ``CHANNELS``, a line in the conformance suite. Keyword-only parameters of its constructor are
-its options.
+its options. Where the medium tells how it is before anything is posted, ``inquire()`` asks.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from notifiers.message import Notifier
 from notifiers.options import OptionError
 
 CHANNELS = {
+    "apprise": "notifiers.apprise:Apprise",
     "console": "notifiers.console:Console",
     "slack": "notifiers.slack:Slack",
     "webhook": "notifiers.webhook:Webhook",

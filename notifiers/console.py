@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TextIO, assert_never
 
+from notifiers.inquiry import Finding
 from notifiers.message import (
     Alert,
     DeliveryError,
@@ -79,6 +80,10 @@ class Console:
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self._stream = stream
+
+    def inquire(self) -> Sequence[Finding]:
+        """Tell that a stream takes what comes."""
+        return [Finding("may write", "ok", "it is standard output")]
 
     def send(self, message: Message, remaining: Remaining = unhurried) -> None:
         """Write ``message``; a character that the stream's encoding lacks becomes ``?``."""

@@ -42,6 +42,7 @@ class Refusal:
     ``retries`` is how many repeats it is worth, counted apart from those of another worth;
     ``retry_after`` is the header of that name.
     ``everywhere`` means that any other request of the delivery would be refused too.
+    Without ``answered`` nobody refused anything: there was no answer.
     """
 
     why: str
@@ -50,6 +51,7 @@ class Refusal:
     retry_after: str | None = None
     credential: bool = False
     everywhere: bool = False
+    answered: bool = True
 
 
 OUT_OF_TIME = Refusal(

@@ -13,14 +13,17 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPException
 from typing import Final, Protocol
 from urllib.error import URLError
 
 from slack_sdk import WebClient, WebhookClient
 from slack_sdk.errors import SlackApiError
+from slack_sdk.web import SlackResponse
 
+from notifiers import slack_inquiry
+from notifiers.inquiry import Finding
 from notifiers.message import CredentialRefused, DeliveryError, Message
 from notifiers.options import OptionError, address, text, word
 from notifiers.patience import (
@@ -111,6 +114,8 @@ class _Door(Protocol):
         """Return what a reply names as its parent, which may be empty, or a refusal."""
         ...
 
+    def inquire(self) -> Sequence[Finding]: ...
+
 
 class Slack:
     """Posts to one Slack channel.
@@ -167,6 +172,10 @@ class Slack:
         if refusals:
             raise self._error(refusals, arrived, len(payloads))
 
+    def inquire(self) -> Sequence[Finding]:
+        """Ask Slack about the token, the channel, and whether the bot may write there."""
+        return self._door.inquire()
+
     def _post(self, patience: Patience, payload: Payload, parent: str) -> str | Refusal:
         return patience.insist(lambda: self._door.post(payload, parent))
 
@@ -196,8 +205,20 @@ class _Bot:
         body = {**payload, "channel": self._channel}
         if below:
             body["thread_ts"] = below
+        answer = self._call("chat.postMessage", json=body)
+        return answer if isinstance(answer, Refusal) else str(answer.get("ts", ""))
+
+    def inquire(self) -> Sequence[Finding]:
+        auth = self._call("auth.test")
+        info: slack_inquiry.Told | None = None
+        if not isinstance(auth, Refusal) and slack_inquiry.ID.fullmatch(self._channel):
+            # As a form: methods that only read take no JSON.
+            info = _told(self._call("conversations.info", data={"channel": self._channel}))
+        return slack_inquiry.of_bot(_told(auth), info, _scopes(auth))
+
+    def _call(self, method: str, **body: Mapping[str, object]) -> SlackResponse | Refusal:
         try:
-            answer = self._client.api_call("chat.postMessage", json=body)
+            return self._client.api_call(method, **body)  # type: ignore[arg-type]  # json or data
         except SlackApiError as error:
             response = error.response
             return _refusal(
@@ -210,7 +231,6 @@ class _Bot:
             return _unanswered(error)
         except (ValueError, LookupError, AttributeError):  # from reading a foreign answer
             return _refusal(0, None, None)
-        return str(answer.get("ts", ""))
 
 
 class _Hook:
@@ -233,6 +253,25 @@ class _Hook:
         if answer.status_code == 200 and answer.body == "ok":  # noqa: PLR2004 - Slack's "taken"
             return ""
         return _refusal(answer.status_code, answer.body, answer.headers.get("Retry-After"))
+
+    def inquire(self) -> Sequence[Finding]:
+        return slack_inquiry.of_webhook()
+
+
+def _told(answer: SlackResponse | Refusal) -> slack_inquiry.Told:
+    """Return the fields of an answer, if it has some."""
+    if isinstance(answer, Refusal):
+        return answer
+    return answer.data if isinstance(answer.data, Mapping) else {}
+
+
+def _scopes(answer: SlackResponse | Refusal) -> frozenset[str] | None:
+    """Return the scopes of the app, which stand in a header of every answer."""
+    if isinstance(answer, Refusal):
+        return None
+    headers = {name.lower(): value for name, value in answer.headers.items()}
+    told = headers.get("x-oauth-scopes")
+    return None if told is None else frozenset(re.split(r"[ ,]+", str(told)))
 
 
 def _refusal(status: int, error: object, retry_after: str | None, needed: object = None) -> Refusal:
@@ -273,6 +312,7 @@ def _unanswered(error: OSError | HTTPException) -> Refusal:
             "the way from this network to Slack: name resolution, proxy, certificates",
             retries=RETRIES_WHEN_CUT,
             everywhere=True,
+            answered=False,
         )
     late = isinstance(error, TimeoutError)
     return Refusal(
@@ -280,4 +320,5 @@ def _unanswered(error: OSError | HTTPException) -> Refusal:
         "to look whether the message is there after all before sending it again",
         retries=0 if late else RETRIES_WHEN_CUT,
         everywhere=late,
+        answered=False,
     )

@@ -9,13 +9,13 @@ alone, and how many there were is said. Everything is integers.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from slowquery import sketch
 from slowquery.fingerprint import Fingerprint, Fingerprinter
-from slowquery.model import Batch, Client, Window
+from slowquery.model import Also, Batch, Client, Window
 
 CLASS_LIMIT: Final = 10_000
 """Query classes that a table holds."""
@@ -58,8 +58,9 @@ class Selection:
         return query_id in self.ignored_query_ids or query_id[16:] in self.ignored_query_ids
 
 
-Event: TypeAlias = tuple[int | None, int, int, int, int, int, int]
-"""When it ended, query time and its bucket, lock time and its bucket, rows sent, examined."""
+Event: TypeAlias = tuple[int | None, int, int, int, int, int, int, int, int]
+"""When it ended, query time and its bucket, lock time and its bucket, rows sent and examined,
+parse time, bind time."""
 
 
 @dataclass(slots=True)
@@ -132,6 +133,8 @@ class QueryStats:
     lock_time: Figure | None = None
     rows_sent: Figure | None = None
     rows_examined: Figure | None = None
+    parse_time: Figure | None = None
+    bind_time: Figure | None = None
     databases: Names = field(default_factory=Names)
     users: Names = field(default_factory=Names)
     hosts: Names = field(default_factory=Names)
@@ -142,7 +145,9 @@ class QueryStats:
     def add(self, events: Sequence[Event], batch: Batch) -> None:
         """Count at least one event of the class; ``batch`` tells what is logged of them."""
         self.expect(batch)
-        ended, query, query_buckets, lock, lock_buckets, sent, examined = zip(*events, strict=True)
+        ended, query, query_buckets, lock, lock_buckets, sent, examined, parse, bind = zip(
+            *events, strict=True
+        )
         self.count += len(events)
         self.query_time.add(query, query_buckets)
         if batch.lock_time is not None and self.lock_time:
@@ -151,6 +156,10 @@ class QueryStats:
             self.rows_sent.add(sent)
         if batch.rows_examined is not None and self.rows_examined:
             self.rows_examined.add(examined)
+        if batch.parse_time is not None and self.parse_time:
+            self.parse_time.add(parse)
+        if batch.bind_time is not None and self.bind_time:
+            self.bind_time.add(bind)
         if None in ended:
             ended = tuple(moment for moment in ended if moment is not None)
         if ended:
@@ -164,6 +173,10 @@ class QueryStats:
             self.rows_sent = Figure()
         if batch.rows_examined is not None and self.rows_examined is None:
             self.rows_examined = Figure()
+        if batch.parse_time is not None and self.parse_time is None:
+            self.parse_time = Figure()
+        if batch.bind_time is not None and self.bind_time is None:
+            self.bind_time = Figure()
 
     def merge(self, other: QueryStats) -> None:
         """Count what another one has counted of the same class."""
@@ -172,6 +185,8 @@ class QueryStats:
         self.lock_time = _merged(self.lock_time, other.lock_time)
         self.rows_sent = _merged(self.rows_sent, other.rows_sent)
         self.rows_examined = _merged(self.rows_examined, other.rows_examined)
+        self.parse_time = _merged(self.parse_time, other.parse_time)
+        self.bind_time = _merged(self.bind_time, other.bind_time)
         self.databases.merge(other.databases)
         self.users.merge(other.users)
         self.hosts.merge(other.hosts)
@@ -208,6 +223,7 @@ class Account:
     truncated: int = 0
     possibly_repeated: int = 0
     sampled: int = 1
+    also: Counter[Also] = field(default_factory=Counter)
 
     def add(self, batch: Batch) -> None:
         """Take over what a reader has accounted for."""
@@ -230,6 +246,19 @@ class Account:
         self.truncated += other.truncated
         self.possibly_repeated += other.possibly_repeated
         self.sampled = max(self.sampled, other.sampled)
+        self.also.update(other.also)
+
+
+class AnyFingerprinter(Protocol):
+    """Turns statements into fingerprints, in the SQL of some engine."""
+
+    def fingerprints(self, statements: list[bytes]) -> list[Fingerprint]:
+        """Return the fingerprint of each statement."""
+        ...
+
+    def tags(self, statement: bytes, keys: frozenset[str]) -> list[tuple[str, str]]:
+        """Return the tags of a statement whose keys are wanted, as they come."""
+        ...
 
 
 class Table:
@@ -241,7 +270,7 @@ class Table:
     def __init__(
         self,
         selection: Selection,
-        fingerprinter: Fingerprinter | None = None,
+        fingerprinter: AnyFingerprinter | None = None,
         *,
         tag_keys: frozenset[str] = frozenset(),
         class_limit: int = CLASS_LIMIT,
@@ -261,6 +290,7 @@ class Table:
         self.account.add(batch)
         # So that a log without events still tells zero from what it never tells.
         self.folded.expect(batch)
+        self.account.also.update(self._also(batch))
         batch = self._not_ignored(self._in_window(batch))
         fingerprints = self._fingerprinter.fingerprints(batch.statements)
         places: dict[Fingerprint, QueryStats] = {}
@@ -310,6 +340,14 @@ class Table:
             stats = self.classes[fingerprint.text] = QueryStats(fingerprint)
         return stats
 
+    def _also(self, batch: Batch) -> Iterator[Also]:
+        """Yield what else was told within the window, of nobody who is ignored."""
+        window = self._selection.window
+        for what, at, client, database in batch.also:
+            is_inside = window is None or at is None or window.start <= at < window.end
+            if is_inside and not self._selection.ignores(client, database):
+                yield what
+
     def _in_window(self, batch: Batch) -> Batch:
         """Leave out what is not of the window.
 
@@ -349,9 +387,11 @@ def _grouped(fingerprints: list[Fingerprint], batch: Batch) -> dict[Fingerprint,
         batch.query_time,
         sketch.buckets(batch.query_time),
         lock_time,
-        sketch.buckets(lock_time),
+        not_logged if batch.lock_time is None else sketch.buckets(lock_time),
         batch.rows_sent or not_logged,
         batch.rows_examined or not_logged,
+        batch.parse_time or not_logged,
+        batch.bind_time or not_logged,
         strict=True,
     )
     groups: defaultdict[Fingerprint, list[Event]] = defaultdict(list)

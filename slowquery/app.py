@@ -22,13 +22,20 @@ from notifiers.options import OptionError
 from slowquery import invocation, metrics, render
 from slowquery.document import fit, result_document
 from slowquery.invocation import InvocationError, Request
-from slowquery.line import UnreadableEngine, Watch, digest_of
-from slowquery.model import SECOND, Digest, Failure, Result, Status
+from slowquery.line import Watch, digest_of
+from slowquery.model import SECOND, Cause, Digest, Failure, Result, Status
 from slowquery.parameters import ParameterError, Parameters, references
+from slowquery.rehearsal import rehearse
 from slowquery.settings import Channel, Instance, Secret, Settings, read_file
-from slowquery.sources import rds
+from slowquery.sources import finding, rds
 from slowquery.sources.rds import RdsSource
-from slowquery.sources.refusal import InstanceUnavailable, SourceError
+from slowquery.sources.refusal import (
+    Denied,
+    InstanceUnavailable,
+    Nobody,
+    NoInstance,
+    SourceError,
+)
 from slowquery.window import iso
 
 if TYPE_CHECKING:
@@ -46,8 +53,16 @@ DELIVERY_RESERVE: Final = 60.0
 CHANNEL_RESERVE: Final = 12.0
 """Seconds that a channel leaves to each one behind it: one request that is not answered."""
 
+FUNCTION: Final = "AWS_LAMBDA_FUNCTION_NAME"
+"""The variable in which Lambda says which function it runs (Lambda developer guide)."""
+
 CLOSING_RESERVE: Final = 5.0
 """Seconds that are kept from the messages, for metrics and for saying what failed."""
+
+
+GONE: Final = "gone since it was found"
+WHERE: Final = "RDS"
+"""Where instances are that could not be found: a name that no channel and no instance has."""
 
 
 class RunFailed(Exception):
@@ -95,10 +110,17 @@ def invoke(event: object, world: World) -> dict[str, object]:
     started = world.now()
     settings = read_file(world.environ)
     request = invocation.request(event, started)
+    settings, unfound = find(settings, request)
     result = collect(settings, request, world.remaining)
+    result = replace(result, failures=(*unfound, *result.failures))
     posts = messages(settings, request, result)
-    undelivered = deliver(posts, secret_store(settings, world.secrets), request, world.remaining)
-    result = replace(result, failures=(*result.failures, *undelivered))
+    secrets = secret_store(settings, world.secrets)
+    undelivered = deliver(posts, secrets, request, world.remaining)
+    unready: tuple[Failure, ...] = ()
+    if request.rehearsal:
+        rehearse(settings)
+        unready = unready_channels(settings, secrets)
+    result = replace(result, failures=(*result.failures, *undelivered, *unready))
     if request.scheduled:
         finished = world.now()
         failed = {failure.where for failure in undelivered}
@@ -108,6 +130,7 @@ def invoke(event: object, world: World) -> dict[str, object]:
             now=finished,
             run_duration=finished - started,
             delivered={channel.name: channel.name not in failed for channel, _ in posts},
+            function=world.environ.get(FUNCTION),
         ):
             world.say(json.dumps(document))
         if result.failures:
@@ -124,6 +147,40 @@ def unusable_channels(settings: Settings) -> Iterator[str]:
                 notifiers.create(channel.kind, **parameters.open(channel.options))
             except OptionError as error:
                 yield f"channels.{channel.name}: {error}"
+
+
+def unready_channels(settings: Settings, parameters: Parameters) -> tuple[Failure, ...]:
+    """Make every channel ready, secrets included, and return those that cannot be."""
+    what = "the channel cannot be used"
+    failures = []
+    for channel in settings.channels:
+        try:
+            notifiers.create(channel.kind, **parameters.open(channel.options))
+        except ParameterError as error:
+            failures.append(Failure(what, channel.name, error.what, error.hint, cause=error.cause))
+        except OptionError as error:
+            hint = f"mend channels.{channel.name} in the settings"
+            failures.append(Failure(what, channel.name, str(error), hint, cause="settings"))
+    return tuple(failures)
+
+
+def find(settings: Settings, request: Request) -> tuple[Settings, tuple[Failure, ...]]:
+    """Return settings that list what they find, and why that failed, if it did.
+
+    Every channel is told of an instance that was found.
+    """
+    if settings.finds is None:
+        return settings, ()
+    channels = tuple(channel.name for channel in settings.channels)
+    try:
+        found = finding.instances(settings.finds, settings.region)
+    except SourceError as error:
+        event = _repeat(request, request.instances, channels)
+        what = "the instances were not found"
+        failure = Failure(what, WHERE, error.why, error.hint, event, _cause(error))
+        return settings, (failure,)
+    instances = tuple(replace(each, region=settings.region, channels=channels) for each in found)
+    return replace(settings, instances=instances), ()
 
 
 def secret_store(settings: Settings, kept: MutableMapping[str, Secret]) -> Parameters:
@@ -148,11 +205,12 @@ def collect(
         )
         try:
             return digest_of(
-                source.pieces(instance.name, request.window),
+                source.pieces(instance.name, request.window, instance.engine),
                 settings,
                 engine=instance.engine,
                 window=request.window,
                 instance=instance.name,
+                log_line_prefix=instance.log_line_prefix,
                 settled=request.window.end + SETTLED_AFTER <= request.at,
                 watch=watch,
             )
@@ -161,9 +219,9 @@ def collect(
                 return Status(instance.name, error.state)
             return _unread(instance, request, error.why, error.hint)
         except SourceError as error:
-            return _unread(instance, request, error.why, error.hint)
-        except UnreadableEngine as error:
-            return _unread(instance, request, str(error), "mend its engine, or leave it out")
+            if instance.found and isinstance(error, NoInstance):
+                return Status(instance.name, GONE)
+            return _unread(instance, request, error.why, error.hint, _cause(error))
 
     with ThreadPoolExecutor(INSTANCES_AT_ONCE) as pool:
         outcomes = list(pool.map(read, instances))
@@ -188,7 +246,9 @@ def messages(settings: Settings, request: Request, result: Result) -> list[tuple
             part = replace(
                 result,
                 digests=tuple(found for found in result.digests if found.instance in names),
-                failures=tuple(found for found in result.failures if found.where in names),
+                failures=tuple(
+                    found for found in result.failures if found.where in {*names, WHERE}
+                ),
                 statuses=tuple(found for found in result.statuses if found.instance in names),
             )
             if _is_news(part) or not settings.quiet or not request.scheduled:
@@ -206,16 +266,21 @@ def deliver(
     failures = []
     for number, (channel, message) in enumerate(posts, 1):
         reserve = CLOSING_RESERVE + CHANNEL_RESERVE * (len(posts) - number)
+        cause: Cause = "elsewhere"
         try:
-            _send(channel, message, parameters, _less(remaining, reserve))
-        except (DeliveryError, ParameterError) as error:
+            send(channel, message, parameters, _less(remaining, reserve))
+        except DeliveryError as error:
             why, hint = error.what, error.hint
+        except ParameterError as error:
+            why, hint, cause = error.what, error.hint, error.cause
         except OptionError as error:
             why, hint = str(error), f"mend channels.{channel.name} in the settings"
+            cause = "settings"
         else:
             continue
         event = _repeat(request, request.instances, (channel.name,))
-        failures.append(Failure("the digest was not delivered", channel.name, why, hint, event))
+        what = "the digest was not delivered"
+        failures.append(Failure(what, channel.name, why, hint, event, cause))
     return tuple(failures)
 
 
@@ -223,19 +288,24 @@ def _less(remaining: Callable[[], float], reserve: float) -> Callable[[], float]
     return lambda: remaining() - reserve
 
 
-def _send(
+def send(
     channel: Channel, message: Message, parameters: Parameters, remaining: Callable[[], float]
 ) -> None:
-    def send() -> None:
+    """Send a message to a channel; a secret that it refuses is read again, once.
+
+    Raises ``DeliveryError``, ``ParameterError`` or ``OptionError``.
+    """
+
+    def once() -> None:
         options = parameters.open(channel.options)
         notifiers.create(channel.kind, **options).send(message, remaining)
 
     try:
-        send()
+        once()
     except CredentialRefused:
         if not parameters.forget(channel.options):
             raise
-        send()
+        once()
 
 
 def _chosen(settings: Settings, request: Request) -> list[Instance]:
@@ -265,9 +335,21 @@ def _is_news(result: Result) -> bool:
     )
 
 
-def _unread(instance: Instance, request: Request, why: str, hint: str) -> Failure:
+def _unread(
+    instance: Instance, request: Request, why: str, hint: str, cause: Cause = "elsewhere"
+) -> Failure:
     event = _repeat(request, (instance.name,), instance.channels)
-    return Failure("the log was not read", instance.name, why, hint, event)
+    return Failure("the log was not read", instance.name, why, hint, event, cause)
+
+
+def _cause(error: SourceError) -> Cause:
+    match error:
+        case Denied() | Nobody():
+            return "rights"
+        case NoInstance():
+            return "settings"
+        case _:
+            return "elsewhere"
 
 
 def _repeat(

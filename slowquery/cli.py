@@ -1,8 +1,8 @@
-"""The same line from a terminal: ``slowquery digest``, ``slowquery run``, ``slowquery settings``.
+"""The same line from a terminal: ``slowquery digest``, ``run``, ``health`` and ``settings``.
 
-Exit codes: 0, done (what was lost on the way stands in the digest); 1, a file, an instance
-or a channel failed, or the output could not be written; 2, the command line or the settings
-cannot be used; 130, interrupted; 141, whoever read the output went away.
+Exit codes: 0, done (what was lost on the way stands in the digest); 1, a file, an instance,
+a channel or a check of ``health`` failed, or the output could not be written; 2, the command
+line or the settings cannot be used; 130, interrupted; 141, whoever read the output went away.
 """
 
 from __future__ import annotations
@@ -27,9 +27,17 @@ from notifiers.visible import visible
 from slowquery import words
 from slowquery.document import digest_json, result_document
 from slowquery.invocation import InvocationError, Request
-from slowquery.line import UnreadableEngine, digest_of
-from slowquery.model import Batch, Engine, Result, Sort, Window
-from slowquery.settings import FILE, VARIABLE, ConfigError, Settings, for_instances, read_file
+from slowquery.line import digest_of
+from slowquery.model import Batch, Engine, Failure, Result, Sort, Window
+from slowquery.settings import (
+    FILE,
+    VARIABLE,
+    ConfigError,
+    HealthRights,
+    Settings,
+    for_instances,
+    read_file,
+)
 from slowquery.sources.files import STANDARD_INPUT, FileSource, shown
 from slowquery.sources.refusal import SourceError
 from slowquery.window import WindowError, between, hour_before, parse_span, parse_time
@@ -78,7 +86,7 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
     gc.freeze()  # what is loaded stays, and need not be looked at while a log is read
     try:
         return int(options.command(options, now))
-    except (ConfigError, InvocationError, UnreadableEngine, WindowError) as error:
+    except (ConfigError, InvocationError, WindowError) as error:
         _complain(error)
         return UNUSABLE
     except (SourceError, WorkerLost) as error:
@@ -135,6 +143,21 @@ def parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--post", action="store_true", help="post to the channels of the settings")
     run.set_defaults(command=_run)
+
+    health = commands.add_parser(
+        "health",
+        help="say what is wrong, if anything",
+        description="Ask everything that can keep a digest from arriving, and say what to do.",
+    )
+    health.add_argument("--settings", metavar="FILE", help="default: settings.yml")
+    health.add_argument(
+        "--instance", action="append", metavar="NAME", help="instead of all; may be repeated"
+    )
+    health.add_argument(
+        "--channel", action="append", metavar="NAME", help="post to it, too; may be repeated"
+    )
+    health.add_argument("--format", choices=("text", "json"), default="text")
+    health.set_defaults(command=_health)
 
     settings = commands.add_parser("settings", help="look at the settings")
     actions = settings.add_subparsers(required=True, metavar="ACTION")
@@ -203,8 +226,12 @@ def _run(options: argparse.Namespace, now: int) -> int:
     def remaining() -> float:
         return deadline - time.monotonic()
 
+    unfound: tuple[Failure, ...] = ()
+    if not options.instance:  # who names instances knows where they are
+        settings, unfound = app.find(settings, request)
     with _Progress(None) as progress:
         result = app.collect(settings, request, remaining, progress.watch)
+    result = replace(result, failures=(*unfound, *result.failures))
     posts = app.messages(settings, request, result)
     undelivered = app.deliver(posts, app.secret_store(settings, {}), request, remaining)
     result = replace(result, failures=(*result.failures, *undelivered))
@@ -213,6 +240,55 @@ def _run(options: argparse.Namespace, now: int) -> int:
     else:
         _show(result, settings, options.format)
     return FAILED if result.failures else DONE
+
+
+def _health(options: argparse.Namespace, now: int) -> int:
+    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - takes a while
+
+    from slowquery.health import examination, page  # noqa: PLC0415 - as above
+
+    try:
+        name = f"slowquery {version('slowquery-digest')}, in a terminal"
+    except PackageNotFoundError:  # run from a folder
+        name = "slowquery, in a terminal"
+    deadline = time.monotonic() + PATIENCE
+    world = examination.World(name, now, lambda: deadline - time.monotonic(), {})
+    file = options.settings or os.environ.get(VARIABLE) or FILE
+    found = _asked(options, file)
+    if options.instance and not Path(file).exists():
+        file = "no settings file"
+    checks = examination.examine(found, file, world)
+    if options.channel:
+        checks += examination.post(checks, found, options.channel, world)
+    if options.format == "json":
+        _print([json.dumps(page.document(checks, now), indent=2, ensure_ascii=False) + "\n"])
+    else:
+        width, colour = _terminal()
+        _print([page.text(checks, now, width=width, colour=colour)])
+    return FAILED if any(check.status == "fail" for check in checks) else DONE
+
+
+def _asked(options: argparse.Namespace, file: str) -> Settings | ConfigError:
+    """Return the settings to examine, or why there are none.
+
+    From a terminal everything is asked: the rights are the caller's own, and what they do
+    not cover is unknown.
+    """
+    try:
+        if options.instance and not Path(file).exists():
+            found = for_instances(options.instance, None)
+        else:
+            found = read_file(os.environ, file)
+            if options.instance:
+                chosen = {name.lower() for name in options.instance}
+                known = [each for each in found.instances if each.name in chosen]
+                others = sorted(chosen.difference(each.name for each in known))
+                found = replace(
+                    found, instances=(*known, *for_instances(others, found.region).instances)
+                )
+    except ConfigError as error:
+        return error
+    return replace(found, health=HealthRights(parameters=True, metrics=True, alarms=True))
 
 
 def _can_post(settings: Settings, form: str) -> None:
@@ -319,14 +395,19 @@ def _show(result: Result, settings: Settings, form: str) -> None:
 
     if form == "markdown":
         text = render.markdown(result, settings)
-    elif sys.stdout.isatty():
-        # To be empty is the same as not to be set (no-color.org).
-        plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-        width = shutil.get_terminal_size((render.WIDTH, 0)).columns
-        text = render.text(result, settings, width=width, colour=not plain)
     else:
-        text = render.text(result, settings)
+        width, colour = _terminal()
+        text = render.text(result, settings, width=width, colour=colour)
     _print([text])
+
+
+def _terminal() -> tuple[int, bool]:
+    """Return how many columns there are to write in, and whether colours are seen."""
+    if not sys.stdout.isatty():
+        return words.WIDTH, False
+    # To be empty is the same as not to be set (no-color.org).
+    plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+    return shutil.get_terminal_size((words.WIDTH, 0)).columns, not plain
 
 
 def _size(names: Iterable[str]) -> int | None:

@@ -20,6 +20,7 @@ from slowquery.model import (
     Query,
     Rows,
     Sort,
+    StepTimes,
     Times,
     Totals,
     Window,
@@ -108,6 +109,8 @@ def _totals(table: Table) -> Totals:
         rows_sent_sum=total(lambda stats: stats.rows_sent),
         rows_examined_sum=total(lambda stats: stats.rows_examined),
         distinct=len(table.classes),
+        parse_time_sum=total(lambda stats: stats.parse_time),
+        bind_time_sum=total(lambda stats: stats.bind_time),
     )
 
 
@@ -138,6 +141,7 @@ def _coverage(
         skipped=dict(sorted(account.skipped.items())),
         excluded=dict(sorted(account.excluded.items())),
         sampled=account.sampled,
+        also=dict(sorted(account.also.items())),
     )
 
 
@@ -170,6 +174,8 @@ def _query(stats: QueryStats, whole: int) -> Query:
         tags={key: _by_count(stats.tags[key]) for key in sorted(stats.tags)},
         first_seen=stats.first_seen,
         last_seen=stats.last_seen,
+        parse_time=_step(stats.parse_time),
+        bind_time=_step(stats.bind_time),
     )
 
 
@@ -183,6 +189,10 @@ def _locks(figure: Figure | None) -> LockTimes | None:
         return None
     (p95,) = quantiles(figure.sketch, (0.95,))
     return LockTimes(sum=figure.sum, max=figure.max, p95=_within(p95, figure))
+
+
+def _step(figure: Figure | None) -> StepTimes | None:
+    return None if figure is None else StepTimes(sum=figure.sum, max=figure.max)
 
 
 def _rows(figure: Figure | None) -> Rows | None:

@@ -23,6 +23,7 @@ from slowquery.model import (
     Query,
     Result,
     Rows,
+    StepTimes,
     Times,
     Totals,
     Window,
@@ -210,6 +211,7 @@ def _coverage(coverage: Coverage) -> Document:
         "sampled": coverage.sampled,
         "skipped": dict(coverage.skipped),
         "excluded": dict(coverage.excluded),
+        "also": dict(coverage.also),
         "losses": [_loss(loss) for loss in coverage.losses],
         "losses_omitted": 0,
     }
@@ -229,6 +231,8 @@ def _totals(totals: Totals) -> Document:
         "lock_time_sum": _logged(totals.lock_time_sum),
         "rows_sent_sum": totals.rows_sent_sum,
         "rows_examined_sum": totals.rows_examined_sum,
+        "parse_time_sum": _logged(totals.parse_time_sum),
+        "bind_time_sum": _logged(totals.bind_time_sum),
         "distinct": totals.distinct,
     }
 
@@ -245,6 +249,8 @@ def _query(query: Query) -> Document:
         "lock_time": query.lock_time and _lock_times(query.lock_time),
         "rows_sent": query.rows_sent and _rows(query.rows_sent),
         "rows_examined": query.rows_examined and _rows(query.rows_examined),
+        "parse_time": query.parse_time and _step_times(query.parse_time),
+        "bind_time": query.bind_time and _step_times(query.bind_time),
         "databases": dict(query.databases),
         "users": dict(query.users),
         "hosts": dict(query.hosts),
@@ -270,6 +276,10 @@ def _lock_times(times: LockTimes) -> Document:
     return {"sum": _seconds(times.sum), "max": _seconds(times.max), "p95": _seconds(times.p95)}
 
 
+def _step_times(times: StepTimes) -> Document:
+    return {"sum": _seconds(times.sum), "max": _seconds(times.max)}
+
+
 def _rows(rows: Rows) -> Document:
     return {"sum": rows.sum, "max": rows.max}
 
@@ -280,6 +290,7 @@ def _failure(failure: Failure) -> Document:
         "where": failure.where,
         "why": failure.why,
         "try": failure.hint,
+        "cause": failure.cause,
         "event": None if failure.event is None else dict(failure.event),
     }
 

@@ -25,7 +25,7 @@ _RULE_KEYS: Final = frozenset(
 """The envelope of an EventBridge rule's event, the last one where an archive is replayed
 (EventBridge user guide, "Events")."""
 
-_KEYS: Final = frozenset({"start", "end", "last", "at", "instances", "channels"})
+_KEYS: Final = frozenset({"start", "end", "last", "at", "instances", "channels", "rehearse"})
 
 _SHOWN: Final = 5
 """Unknown keys that a refusal names."""
@@ -34,6 +34,9 @@ FORMS: Final = (
     '{"start": "2026-11-22T13:00Z", "end": "2026-11-22T14:00Z"} or {"last": "3h"}, '
     'perhaps with "at", "instances" and "channels"'
 )
+
+
+HEALTH_FORMS: Final = '{} or {"channels": ["team"]}'
 
 
 class InvocationError(ValueError):
@@ -46,7 +49,8 @@ class Request:
 
     ``at`` is the moment (microseconds) from which is judged whether the window's log can
     still grow. ``instances`` and ``channels`` are names from the settings; ``None`` stands
-    for all of them. A request on demand posts to no channel unless it names some.
+    for all of them. A request on demand posts to no channel unless it names some. A
+    ``rehearsal`` also makes every channel ready, secrets included, and sends nothing.
     """
 
     window: Window
@@ -54,6 +58,29 @@ class Request:
     scheduled: bool = False
     instances: tuple[str, ...] | None = None
     channels: tuple[str, ...] | None = None
+    rehearsal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRequest:
+    """What an event asks of the health check: where to post what it finds, if anywhere."""
+
+    channels: tuple[str, ...] = ()
+
+
+def health_request(event: object) -> HealthRequest:
+    """Return what ``event`` asks of the health check; its schedule's asks for no post.
+
+    Raises :class:`InvocationError`.
+    """
+    if not isinstance(event, Mapping):
+        msg = f"the event is no JSON object; try: {HEALTH_FORMS}"
+        raise InvocationError(msg)
+    if unknown := sorted(repr(key)[:40] for key in event if key not in {"channels", SCHEDULER_KEY}):
+        shown = ", ".join(unknown[:_SHOWN])
+        msg = f"the event has a key that means nothing here: {shown}; try: {HEALTH_FORMS}"
+        raise InvocationError(msg)
+    return HealthRequest(_names(event, "channels") or ())
 
 
 def request(event: object, now: int) -> Request:
@@ -95,6 +122,7 @@ def _on_demand(event: Mapping[object, object], now: int) -> Request:
         at,
         instances=None if instances is None else tuple(map(str.lower, instances)),
         channels=_names(event, "channels") or (),
+        rehearsal=_flag(event, "rehearse"),
     )
 
 
@@ -110,6 +138,14 @@ def _text(event: Mapping[object, object], key: str) -> str:
     value = event[key]
     if not isinstance(value, str):
         msg = f"{key!r} in the event is no text; try: {FORMS}"
+        raise InvocationError(msg)
+    return value
+
+
+def _flag(event: Mapping[object, object], key: str) -> bool:
+    value = event.get(key, False)
+    if not isinstance(value, bool):
+        msg = f"{key!r} in the event is neither true nor false; try: leave it out"
         raise InvocationError(msg)
     return value
 

@@ -17,20 +17,32 @@ from slowquery.workers import table_of
 Watch: TypeAlias = Callable[[Iterable[Batch]], Iterable[Batch]]
 """Passes batches on, and may count what they hold."""
 
-READERS: Final[Mapping[Engine, Callable[[Iterable[Piece]], Iterator[Batch]]]] = {
-    "mysql": mysql.read,
+
+def _postgresql(pieces: Iterable[Piece], prefix: str | None) -> Iterator[Batch]:
+    from slowquery.readers import postgres  # noqa: PLC0415 - its grammars cost who needs them
+
+    return postgres.read(pieces, log_line_prefix=prefix)
+
+
+READERS: Final[Mapping[Engine, Callable[[Iterable[Piece], str | None], Iterator[Batch]]]] = {
+    "mysql": lambda pieces, _: mysql.read(pieces),
+    "postgresql": _postgresql,
+}
+"""The readers; the second argument is PostgreSQL's ``log_line_prefix``, if it is known."""
+
+_NO_LOG: Final[Mapping[Engine, str]] = {
+    "mysql": "nothing there is a slow log",
+    "postgresql": "no line there begins as a PostgreSQL log does",
 }
 
-
 _LOOKED_AT: Final = 64 * 1024
+_POSTGRESQL_FILE: Final = "postgresql.log"
 _POSTGRESQL = re.compile(
-    rb"^[^\n]{0,300}?(?:LOG|ERROR|FATAL|STATEMENT|DETAIL|WARNING|HINT)(?::  |,)", re.MULTILINE
+    rb"^[^\n]{0,300}?(?:LOG|ERROR|FATAL|STATEMENT|DETAIL|WARNING|HINT)(?::  |,)"
+    rb"|^\{\"timestamp\":\"",
+    re.MULTILINE,
 )
 _MYSQL = re.compile(rb"^# (?:User@Host|Time|Query_time): |started with:[ \r]*$", re.MULTILINE)
-
-
-class UnreadableEngine(ValueError):
-    """There is no reader for the logs of this engine."""
 
 
 def digest_of(  # noqa: PLR0913 - what there is to say about a log
@@ -40,19 +52,18 @@ def digest_of(  # noqa: PLR0913 - what there is to say about a log
     engine: Engine | None,
     window: Window | None,
     instance: str | None,
+    log_line_prefix: str | None = None,
     settled: bool = True,
     watch: Watch | None = None,
     jobs: int = 1,
 ) -> Digest:
     """Return the digest of the pieces of one log; ``engine`` is what wrote it, if known.
 
-    ``jobs`` processes share the work behind the reader. Raises :class:`UnreadableEngine`.
+    ``log_line_prefix`` is that of a PostgreSQL server, where it is not that of the settings.
+    ``jobs`` processes share the work behind the reader.
     """
     if engine is None:
         engine, pieces = _seen_from(pieces)
-    if engine not in READERS:
-        msg = f"this version does not read the logs of {engine}; try: {' or '.join(READERS)}"
-        raise UnreadableEngine(msg)
     files: set[str] = set()
     losses: list[Loss] = []
 
@@ -65,17 +76,18 @@ def digest_of(  # noqa: PLR0913 - what there is to say about a log
 
     ignore = settings.ignore
     selection = Selection(window, ignore.users, ignore.databases, ignore.query_ids)
-    batches: Iterable[Batch] = READERS[engine](seen())
+    batches: Iterable[Batch] = READERS[engine](seen(), log_line_prefix or settings.log_line_prefix)
     table = table_of(
         watch(batches) if watch else batches,
         selection,
         settings.sql_mode,
+        engine=engine,
         tag_keys=frozenset(settings.tags),
         jobs=jobs,
     )
     skipped = table.account.skipped.total()
     if skipped and skipped == table.account.bytes_read:
-        losses.append(Loss(", ".join(sorted(files)), "nothing there is a slow log", skipped))
+        losses.append(Loss(", ".join(sorted(files)), _NO_LOG[engine], skipped))
     return digest(
         table,
         engine=engine,
@@ -91,11 +103,13 @@ def digest_of(  # noqa: PLR0913 - what there is to say about a log
 
 
 def _seen_from(pieces: Iterable[Piece]) -> tuple[Engine, Iterable[Piece]]:
-    """Return what wrote a log, as its beginning shows, and all of its pieces."""
+    """Return what wrote a log, as its name or its beginning shows, and all of its pieces."""
     pieces = iter(pieces)
     begun: list[Piece] = []
     for piece in pieces:
         begun.append(piece)
+        if _POSTGRESQL_FILE in piece.file:
+            return "postgresql", chain(begun, pieces)
         if isinstance(piece, Portion) and piece.data:
             beginning = piece.data[:_LOOKED_AT]
             if _POSTGRESQL.search(beginning) and not _MYSQL.search(beginning):

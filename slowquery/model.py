@@ -28,6 +28,9 @@ Metric: TypeAlias = Literal["SlowQueries", "QueryTime", "DistinctQueries", "Rows
 SECOND = 1_000_000
 """Microseconds in a second."""
 
+TEXT_NOT_LOGGED = "statement text not logged"
+"""Stands for every statement of which a log has the duration and not the text."""
+
 
 @dataclass(frozen=True, slots=True)
 class SqlMode:
@@ -81,6 +84,30 @@ class Client(NamedTuple):
     host: str
 
 
+Also: TypeAlias = Literal[
+    "errors",
+    "lock_waits",
+    "temporary_files",
+    "plans",
+    "durations_without_text",
+    "times_of_another_zone",
+]
+"""What a log tells of beside its events: errors, waits for locks of longer than the server's
+``deadlock_timeout``, temporary files, plans of auto_explain; and what is wanting in it."""
+
+
+class Occurrence(NamedTuple):
+    """Something else that a log tells of, when, of whom and in which database.
+
+    One without a time counts whatever the window.
+    """
+
+    what: Also
+    at: int | None
+    client: Client
+    database: str
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Events of a stretch of log as parallel columns, with an account of every byte.
@@ -88,8 +115,10 @@ class Batch:
     The columns have one entry an event, the events that count: administrator commands
     and whatever could not be read are numbers below. Durations are microseconds.
     ``ended_at`` is when the statement ended, ``None`` where the log does not tell.
-    A column is ``None`` where the engine does not log the figure.
-    ``statements`` is raw SQL as bytes, with its final ``;`` where it was logged whole.
+    A column is ``None`` where the engine does not log the figure. ``parse_time`` and
+    ``bind_time`` are no part of the query time, but where they stand in for it.
+    ``statements`` is raw SQL as bytes. In MySQL's logs it has its final ``;`` where it was
+    logged whole, in PostgreSQL's the mark of a cut where it was not.
     """
 
     statements: list[bytes] = field(default_factory=list, repr=False)
@@ -98,6 +127,8 @@ class Batch:
     lock_time: list[int] | None = None
     rows_sent: list[int] | None = None
     rows_examined: list[int] | None = None
+    parse_time: list[int] | None = None
+    bind_time: list[int] | None = None
     clients: list[Client] = field(default_factory=list)
     databases: list[str] = field(default_factory=list)
     bytes_read: int = 0
@@ -108,6 +139,7 @@ class Batch:
     events_possibly_repeated: int = 0
     sampled: int = 1
     """The highest sampling rate that the log names: one in so many events was logged."""
+    also: Sequence[Occurrence] = ()
 
     def select(self, chosen: Sequence[bool]) -> Batch:
         """Return this batch with the chosen events only; its other accounts stay."""
@@ -119,6 +151,8 @@ class Batch:
             lock_time=_chosen(self.lock_time, chosen),
             rows_sent=_chosen(self.rows_sent, chosen),
             rows_examined=_chosen(self.rows_examined, chosen),
+            parse_time=_chosen(self.parse_time, chosen),
+            bind_time=_chosen(self.bind_time, chosen),
             clients=list(compress(self.clients, chosen)),
             databases=list(compress(self.databases, chosen)),
         )
@@ -134,7 +168,8 @@ class Coverage:
 
     ``events`` is every event read: those counted in the totals, administrator commands,
     excluded, outside the window and unreadable ones. ``bytes_read`` is ``bytes_parsed``
-    plus ``bytes_skipped``. ``skipped`` and ``excluded`` give the parts by reason.
+    plus ``bytes_skipped``. ``skipped`` and ``excluded`` give the parts by reason. ``also``
+    is how often the log told of something else.
     """
 
     bytes_read: int
@@ -153,6 +188,7 @@ class Coverage:
     skipped: Mapping[str, int] = field(default_factory=dict)
     excluded: Mapping[str, int] = field(default_factory=dict)
     sampled: int = 1
+    also: Mapping[Also, int] = field(default_factory=dict)
 
     @property
     def is_doubtful(self) -> bool:
@@ -190,6 +226,14 @@ class LockTimes:
 
 
 @dataclass(frozen=True, slots=True)
+class StepTimes:
+    """Time spent on a step before the execution, to parse or to bind, microseconds."""
+
+    sum: int
+    max: int
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """Rows of the events of one query class."""
 
@@ -224,6 +268,8 @@ class Query:
     tags: Mapping[str, Mapping[str, int]]
     first_seen: int | None
     last_seen: int | None
+    parse_time: StepTimes | None = None
+    bind_time: StepTimes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +284,8 @@ class Totals:
     rows_sent_sum: int | None
     rows_examined_sum: int | None
     distinct: int
+    parse_time_sum: int | None = None
+    bind_time_sum: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,12 +307,17 @@ class Digest:
     events_folded: int = 0
 
 
+Cause: TypeAlias = Literal["settings", "rights", "elsewhere"]
+"""Whose doing a failure is: the settings', the rights', or that of a database or service."""
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Something that was tried and did not work, for the one who has to act.
 
     ``where`` is the instance or channel, ``event`` the invocation that repeats just the
-    failed part, ``None`` where a repeat cannot help.
+    failed part, ``None`` where a repeat cannot help. A deployment is stopped by each
+    ``cause`` but ``elsewhere``.
     """
 
     what: str
@@ -272,6 +325,7 @@ class Failure:
     why: str
     hint: str
     event: Mapping[str, object] | None = None
+    cause: Cause = "elsewhere"
 
     def __str__(self) -> str:
         return f"{self.what} ({self.where}): {self.why}; try: {self.hint}"

@@ -11,25 +11,32 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from slowquery.model import Cause
 from slowquery.settings import Option, Secret, SsmParameter
 
-_HINTS: Final[Mapping[str, tuple[str, str]]] = {
-    "ParameterNotFound": ("it does not exist", "create it as a SecureString in this region"),
+_HINTS: Final[Mapping[str, tuple[str, str, Cause]]] = {
+    "ParameterNotFound": (
+        "it does not exist",
+        "create it as a SecureString in this region",
+        "settings",
+    ),
     "AccessDeniedException": (
         "access denied for ssm:GetParameter",
         "allow ssm:GetParameter on it, and kms:Decrypt if it has a key of its own",
+        "rights",
     ),
-    "ThrottlingException": ("throttled", "run it again"),
+    "ThrottlingException": ("throttled", "run it again", "elsewhere"),
 }
 
 
 class ParameterError(Exception):
     """A secret that could not be read: which parameter, why, and what to try."""
 
-    def __init__(self, name: str, why: str, hint: str) -> None:
-        super().__init__(name, why, hint)
+    def __init__(self, name: str, why: str, hint: str, cause: Cause = "elsewhere") -> None:
+        super().__init__(name, why, hint, cause)
         self.what = f"ssm:{name}: {why}"
         self.hint = hint
+        self.cause = cause
 
     def __str__(self) -> str:
         return f"{self.what}; try: {self.hint}"
@@ -93,14 +100,15 @@ class Parameters:
             answer = self._connect().get_parameter(Name=name, WithDecryption=True)
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))
-            why, hint = _HINTS.get(
-                code, (f"refused ({code})", "look the code up in SSM's reference")
+            why, hint, cause = _HINTS.get(
+                code, (f"refused ({code})", "look the code up in SSM's reference", "elsewhere")
             )
-            raise ParameterError(name, why, hint) from None
+            raise ParameterError(name, why, hint, cause) from None
         except BotoCoreError as error:
             why = f"no answer from SSM ({type(error).__name__})"
             raise ParameterError(name, why, "check region, network and credentials") from None
         try:
             return Secret(answer["Parameter"]["Value"])
         except ValueError as error:
-            raise ParameterError(name, str(error), "write it again, without blanks") from None
+            hint = "write it again, without blanks"
+            raise ParameterError(name, str(error), hint, "settings") from None

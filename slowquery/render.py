@@ -47,9 +47,6 @@ LINES: Final = 30
 SHOWN: Final = 3_000
 """Characters of a fingerprint that are shown, of more the first."""
 
-WIDTH: Final = 100
-"""Columns of a terminal that does not tell how many it has."""
-
 _CHAT_WIDTH: Final = 80
 """Columns of a line in chat: Slack on a desktop has a few more before it breaks lines."""
 _CHAT_LABEL: Final = 48
@@ -156,7 +153,9 @@ def _summed_up(overview: Sequence[tuple[str, ...]], width: int) -> Iterator[str]
         yield words.cut(line, width)
 
 
-def text(result: Result, settings: Settings, *, width: int = WIDTH, colour: bool = False) -> str:
+def text(
+    result: Result, settings: Settings, *, width: int = words.WIDTH, colour: bool = False
+) -> str:
     """Return lines for a terminal of ``width`` columns, in colour if asked for."""
     room = max(_LABEL, width - len(_INDENT))
     styles = {"strong": "1", "faint": "2", "bar": "36", "bad": "1;31"}
@@ -266,7 +265,7 @@ def _painter(code: str) -> Callable[[str], str]:
     return lambda shown: f"\x1b[{code}m{shown}\x1b[0m" if code and shown.strip() else shown
 
 
-def _wrapped(shown: str, width: int = WIDTH) -> list[str]:
+def _wrapped(shown: str, width: int = words.WIDTH) -> list[str]:
     return [part for line in shown.split("\n") for part in words.wrapped(line, width)]
 
 

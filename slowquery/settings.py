@@ -57,6 +57,7 @@ class _Usage:
 
 
 _USAGES: Final[Mapping[str, tuple[_Usage, ...]]] = {
+    "apprise": (_Usage(needs=("url",)),),
     "console": (_Usage(needs=()),),
     "slack": (
         _Usage(needs=("token", "channel"), may=("base_url",)),
@@ -87,13 +88,22 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
         "ignore",
         "include_rdsadmin",
         "sql_mode",
+        "log_line_prefix",
         "metrics",
+        "health",
+        "alarm_email",
+        "kms_key",
     ),
-    "instances[]": ("name", "region", "engine", "channels", "required"),
+    "instances": ("tag", "cluster", "prefix"),
+    "instances[]": ("name", "region", "engine", "log_line_prefix", "channels", "required"),
     "groups.NAME": ("instances", "channels"),
-    "channels.NAME": ("kind", *(option for kind in _USAGES for option in _options(kind))),
+    "channels.NAME": (
+        "kind",
+        *dict.fromkeys(option for kind in _USAGES for option in _options(kind)),
+    ),
     "ignore": ("users", "databases", "query_ids"),
     "sql_mode": ("ansi_quotes", "no_backslash_escapes"),
+    "health": ("parameters", "metrics", "alarms"),
 }
 """The keys that each mapping of the file may hold; the file itself is ``""``."""
 
@@ -173,6 +183,11 @@ class Instance:
     ``region`` is ``None`` where AWS's own default applies, ``engine`` where the log tells.
     ``channels`` are names, with groups and defaults already applied. Without ``required``
     an instance that is stopped or starting is a status and no failure.
+
+    ``log_line_prefix`` is that of a PostgreSQL server, ``None`` for one of the usual ones.
+
+    One that was ``found``, and not listed, may be gone by the time it is read. ``cluster``
+    and ``role`` are what finding it told: ``writer``, ``reader`` or ``replica``.
     """
 
     name: str
@@ -180,6 +195,32 @@ class Instance:
     engine: Engine | None = None
     channels: tuple[str, ...] = ()
     required: bool = False
+    found: bool = False
+    cluster: str | None = None
+    role: str | None = None
+    log_line_prefix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ByTag:
+    """Every instance of a region that bears a tag."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByCluster:
+    """The instances of an Aurora cluster whose names begin with ``prefix``.
+
+    The prefix is what rights can be scoped by: who joins a cluster is not known beforehand.
+    """
+
+    name: str
+    prefix: str
+
+
+Finds: TypeAlias = ByTag | ByCluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,11 +236,26 @@ class Ignore:
 
 
 @dataclass(frozen=True, slots=True)
+class HealthRights:
+    """What the health check may look at beyond the logs; each takes rights of its own.
+
+    ``parameters`` are those of the databases, ``metrics`` and ``alarms`` are CloudWatch's.
+    """
+
+    parameters: bool = False
+    metrics: bool = False
+    alarms: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that an operator decides. ``min_total_time`` is in microseconds.
 
     ``top`` is the number of queries in a digest, 0 for all. ``ignore.users`` holds
     ``rdsadmin`` unless the operator asked to see it. ``metrics`` are those of an instance.
+
+    With ``finds`` no instance is listed: each run asks RDS for them. ``alarm_email`` and
+    ``kms_key``, the customer key of secrets, are read by the deployment alone.
     """
 
     instances: tuple[Instance, ...]
@@ -214,7 +270,12 @@ class Settings:
     tags: tuple[str, ...] = ()
     ignore: Ignore = Ignore()
     sql_mode: SqlMode = field(default_factory=SqlMode)
+    log_line_prefix: str | None = None
     metrics: tuple[Metric, ...] = get_args(Metric)
+    health: HealthRights = HealthRights()
+    finds: Finds | None = None
+    alarm_email: str | None = None
+    kms_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +403,34 @@ _REGION: Final = _Form(
     "an AWS region",
     re.compile(r"[a-z]{2,5}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}"),
     "a region's code, such as eu-central-1",
+)
+_CLUSTER: Final = _Form("a cluster's identifier", _INSTANCE.pattern, "the cluster's own name")
+_PREFIX: Final = _Form(
+    "the beginning of instance identifiers",
+    re.compile(r"[A-Za-z][A-Za-z0-9-]{0,61}"),
+    "what the names of the cluster's instances begin with, such as shop-",
+)
+# TagResource's rule for keys and values, less what a policy or YAML would take for its own.
+_TAGGED: Final = _Form(
+    "a tag of instances",
+    re.compile(r"(?!aws:)[A-Za-z0-9_.:/@-]{1,128}=[A-Za-z0-9_.:/@+ -]{1,256}"),
+    "key=value, such as slow-query-digest=yes",
+)
+_EMAIL: Final = _Form(
+    "an e-mail address",
+    re.compile(r"[A-Za-z0-9.!#%&'+/=?^_~-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+"),
+    "one address, such as on-call@example.com",
+)
+_KEY_ARN: Final = _Form(
+    "the ARN of a KMS key",
+    re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]{1,64}"),
+    "arn:aws:kms:REGION:ACCOUNT:key/ID; a policy takes no alias",
+)
+_LOG_LINE_PREFIX: Final = _Form(
+    "a log_line_prefix that can be read",
+    re.compile(r"(?=.*%-?[0-9]{0,3}[tmn])(?=.*%-?[0-9]{0,3}[pc])[ -~]{1,200}"),
+    "what SHOW log_line_prefix says, in quotes; it needs a time (%t, %m or %n) and"
+    " a session (%p or %c)",
 )
 _ENGINE: Final = _one_of("an engine", get_args(Engine))
 _SORT: Final = _one_of("an order", get_args(Sort))
@@ -547,9 +636,14 @@ class _Reading:
             tags=self.tags(given["tags"]),
             ignore=ignore,
             sql_mode=self.sql_mode(given["sql_mode"], default.sql_mode),
+            log_line_prefix=self.text(given["log_line_prefix"], _LOG_LINE_PREFIX),
             metrics=default.metrics
             if given["metrics"].node is None
             else tuple(dict.fromkeys(metrics)),
+            health=self.health(given["health"]),
+            finds=self.finds(given["instances"], given["groups"]),
+            alarm_email=self.text(given["alarm_email"], _EMAIL),
+            kms_key=self.text(given["kms_key"], _KEY_ARN),
         )
         if self.problems:
             self.stop()
@@ -611,6 +705,8 @@ class _Reading:
         channels: tuple[str, ...],
         region: str | None,
     ) -> tuple[Instance, ...]:
+        if isinstance(at.node, yaml.MappingNode):
+            return ()  # they are found, and not listed
         by_group: dict[str, dict[str, None]] = {}
         for member in members:
             by_group.setdefault(member.instance, {}).update(dict.fromkeys(member.channels))
@@ -629,6 +725,7 @@ class _Reading:
                 name=name,
                 region=self.text(given["region"], _REGION) or region,
                 engine=cast("Engine | None", engine),
+                log_line_prefix=self.text(given["log_line_prefix"], _LOG_LINE_PREFIX),
                 channels=own,
                 required=self.flag(given["required"], default=False),
             )
@@ -641,6 +738,24 @@ class _Reading:
                 what = f"no instance of this name is listed{_near(member.instance, found)}"
                 self.wrong(member.at, what, "list it under instances as well")
         return tuple(found.values())
+
+    def finds(self, at: _At, groups: _At) -> Finds | None:
+        if not isinstance(at.node, yaml.MappingNode):
+            return None
+        given = self.fields(at, KEYS["instances"])
+        if groups.node is not None:
+            self.wrong(groups, "groups need instances by name", "list the instances")
+        by_tag, by_cluster = (given[key].node is not None for key in ("tag", "cluster"))
+        if by_tag == by_cluster:
+            self.wrong(at, "instances are found in one way", "give tag, or cluster, or a list")
+        if by_tag:
+            tag = self.text(given["tag"], _TAGGED)
+            if given["prefix"].node is not None:
+                self.wrong(given["prefix"], "a tag has no prefix", "leave it out")
+            return ByTag(*tag.split("=", 1)) if tag else None
+        name = self.text(given["cluster"], _CLUSTER)
+        prefix = self.text(given["prefix"], _PREFIX) or f"{name}-"
+        return ByCluster(name.lower(), prefix.lower()) if name else None
 
     def instance_fields(self, item: _At) -> dict[str, _At]:
         keys = KEYS["instances[]"]
@@ -685,6 +800,14 @@ class _Reading:
             no_backslash_escapes=self.flag(
                 given["no_backslash_escapes"], default=default.no_backslash_escapes
             ),
+        )
+
+    def health(self, at: _At) -> HealthRights:
+        given = self.fields(at, KEYS["health"])
+        return HealthRights(
+            parameters=self.flag(given["parameters"], default=False),
+            metrics=self.flag(given["metrics"], default=False),
+            alarms=self.flag(given["alarms"], default=False),
         )
 
     # Mappings and lists.

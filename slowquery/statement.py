@@ -37,7 +37,9 @@ _SHOWS_OF_TABLES: Final = frozenset(
     {"SHOW COLUMNS", "SHOW FIELDS", "SHOW INDEX", "SHOW INDEXES", "SHOW KEYS"}
 )
 
-_DIRECTLY: Final = frozenset({"truncate", "describe", "desc", "handler", "table"})
+_DIRECTLY: Final = frozenset(
+    {"truncate", "describe", "desc", "handler", "table", "copy", "vacuum", "analyze", "cluster"}
+)
 _ONE_TABLE: Final = ("CREATE ", "ALTER ")
 _OBJECTS: Final = frozenset({"table", "tables", "view"})
 _CLAUSES: Final = frozenset(
@@ -47,6 +49,7 @@ _CLAUSES: Final = frozenset(
 )
 _NO_TABLE: Final = frozenset(
     {"ignore", "low_priority", "delayed", "high_priority", "quick", "only", "lateral"}
+    | {"verbose", "analyze", "freeze"}
     | {"if", "exists", "not", "if exists", "if not exists", "temporary", "concurrently", "dual"}
 )
 _NO_TABLES_INTO: Final = frozenset({"outfile", "dumpfile"})
@@ -129,7 +132,7 @@ class _Scan:
             level.expects_table = level.lists_tables
         elif (
             word in _VERBS
-            and previous not in _NO_VERB_AFTER
+            and (previous not in _NO_VERB_AFTER or self.kind == "DECLARE")
             and not (word in _FUNCTIONS and following == "(")
         ):
             self._verb(level, word)
@@ -166,6 +169,7 @@ class _Scan:
             or (word in _DIRECTLY and not previous)
         ):
             level.expects_table = True
+            level.lists_tables = level.lists_tables or word == "truncate"
         else:
             return False
         return True

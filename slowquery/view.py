@@ -15,8 +15,8 @@ from datetime import UTC, tzinfo
 from typing import Final
 
 from slowquery import words
-from slowquery.model import Coverage, Digest, Failure, Query, Result, Sort
-from slowquery.settings import Settings
+from slowquery.model import Also, Coverage, Digest, Engine, Failure, Query, Result, Sort
+from slowquery.settings import Instance, Settings
 from slowquery.window import iso
 
 P95_FROM: Final = 20
@@ -27,6 +27,9 @@ ALERTS: Final = 10
 
 LOCKED: Final = 10
 """Waiting for locks is worth a word from this percentage of the time on."""
+
+PREPARED: Final = 10
+"""Parsing and binding are worth a word from this percentage of the time on."""
 
 EXAMINED: Final = 1_000
 """Rows examined each time are worth a word from here on, where no rows were sent."""
@@ -42,6 +45,12 @@ _TITLE: Final = 120
 _GIST: Final = 240
 """Columns of a notification; a phone shows fewer."""
 _NO_NAME: Final = "Slow queries"
+_ALSO: Final[tuple[tuple[Also, str, str], ...]] = (
+    ("errors", "error", "errors"),
+    ("lock_waits", "long wait for a lock", "long waits for locks"),
+    ("temporary_files", "temporary file", "temporary files"),
+    ("plans", "plan of auto_explain", "plans of auto_explain"),
+)
 _RANKED: Final[Mapping[Sort, str]] = {
     "query_time": "",
     "count": ", ranked by count",
@@ -122,6 +131,8 @@ class _Style:
     most: int | None
     id_digits: int | None
     quoted: Callable[[str], str]
+    instances: Mapping[str, Instance]
+    """Those whose cluster or role was found, by name."""
 
     @property
     def zone(self) -> tzinfo:
@@ -145,11 +156,13 @@ def of(
     ``most`` is how many queries of a digest are shown, ``id_digits`` how much of their ids
     stands in their context; ``quoted`` marks a name as one that is not ours.
     """
-    style = _Style(settings, most, id_digits, quoted)
+    found = {each.name: each for each in settings.instances if each.cluster or each.role}
+    style = _Style(settings, most, id_digits, quoted, found)
     slow = sorted(
         (digest for digest in result.digests if digest.totals.count),
         key=lambda digest: (-digest.totals.query_time_sum, digest.instance or ""),
     )
+    slow = _by_cluster(slow, style)
     mark, title = _title(result, slow, style)
     alerts = [*map(_failure, result.failures), *_losses(result.digests)]
     if more := len(alerts[ALERTS:]):
@@ -266,10 +279,41 @@ def _coverage(digests: Sequence[Digest]) -> str:
         return ""
     coverages = [digest.coverage for digest in digests]
     folded = sum(digest.events_folded for digest in digests)
-    return " ".join([_read(coverages), *_doubts(coverages, folded), *_left_out(coverages)])
+    also = sum((Counter(coverage.also) for coverage in coverages), Counter[Also]())
+    return " ".join(
+        [
+            _read(coverages),
+            *_no_event(digests),
+            *_doubts(coverages, folded),
+            *_wanting(also),
+            *_left_out(coverages),
+            *_told(also),
+        ]
+    )
 
 
-_NO_EVENT: Final = "docs/troubleshooting.md#nothing-is-ever-slow"
+_IF_A_SURPRISE: Final[Mapping[Engine, str]] = {
+    "mysql": (
+        "log_output=TABLE? slow_query_log=0? long_query_time too high? "
+        "See docs/troubleshooting.md#nothing-is-ever-slow."
+    ),
+    "postgresql": (
+        "log_min_duration_statement=-1, or too high? See docs/troubleshooting.md#postgresql."
+    ),
+}
+
+
+def _no_event(digests: Sequence[Digest]) -> Iterator[str]:
+    """Say where to look if there is no event at all; a banner alone has causes of its own."""
+    coverages = [digest.coverage for digest in digests]
+    if any(coverage.events for coverage in coverages):
+        return
+    engines = sorted({digest.engine for digest in digests})
+    is_clean = not any(coverage.bytes_skipped or coverage.losses for coverage in coverages)
+    is_banner = engines == ["mysql"] and is_clean and any(found.bytes_read for found in coverages)
+    held = "nothing in it but the server's banner" if is_banner else "no event in it"
+    yield f"There is {held}. If that is a surprise:"
+    yield from (_IF_A_SURPRISE[engine] for engine in engines)
 
 
 def _read(coverages: Sequence[Coverage]) -> str:
@@ -286,8 +330,6 @@ def _read(coverages: Sequence[Coverage]) -> str:
 
 
 def _doubts(coverages: Sequence[Coverage], folded: int) -> Iterator[str]:
-    if not any(coverage.events for coverage in coverages):
-        yield f"If no event at all is a surprise, see {_NO_EVENT}."
     sampled = max(coverage.sampled for coverage in coverages)
     if sampled > 1:
         yield f"The log is a sample, one event of {sampled:,}: the truth is larger."
@@ -300,6 +342,26 @@ def _doubts(coverages: Sequence[Coverage], folded: int) -> Iterator[str]:
     if folded:
         events = words.number_of(folded, "event stands", "events stand")
         yield f"{events} in the totals alone: there are too many kinds."
+
+
+def _wanting(also: Counter[Also]) -> Iterator[str]:
+    """Say what a server should log and does not."""
+    if unnamed := also["durations_without_text"]:
+        durations = words.number_of(unnamed, "duration stands", "durations stand")
+        yield (
+            f"{durations} without a statement, and a parse, a bind and an execution look alike "
+            "there: set log_min_duration_statement, and log_duration=off."
+        )
+    if displaced := also["times_of_another_zone"]:
+        times = words.number_of(displaced, "time is", "times are")
+        yield f"{times} in a zone that nobody can tell from its name: set log_timezone=UTC."
+
+
+def _told(also: Counter[Also]) -> Iterator[str]:
+    """Say what else the log tells of."""
+    told = [words.number_of(also[kind], one, more) for kind, one, more in _ALSO if also[kind]]
+    if told:
+        yield f"The log also tells of {', '.join(told)}."
 
 
 def _left_out(coverages: Sequence[Coverage]) -> Iterator[str]:
@@ -402,6 +464,9 @@ def _context(query: Query, style: _Style) -> Iterator[str]:
     locked, time = query.lock_time, query.query_time.sum
     if locked and time and 100 * locked.sum >= LOCKED * time:
         yield f"{words.percent(locked.sum, time)} of it waiting for locks"
+    steps = sum(step.sum for step in (query.parse_time, query.bind_time) if step)
+    if steps and 100 * steps >= PREPARED * time:
+        yield f"{words.duration(steps)} to parse and bind it"
     for what, names in _who(query, style):
         shown = words.some([style.quoted(words.name(name)) for name in names], _NAMES)
         yield f"{what} {shown}"
@@ -432,6 +497,9 @@ def _facts(query: Query, style: _Style) -> Iterator[tuple[str, str]]:
     if query.lock_time and query.lock_time.sum:
         locks = query.lock_time
         yield "Locks", f"{words.duration(locks.sum)} · max {words.duration(locks.max)}"
+    for name, step in (("Parse", query.parse_time), ("Bind", query.bind_time)):
+        if step and step.sum:
+            yield name, f"{words.duration(step.sum)} · max {words.duration(step.max)}"
     for name, rows in (("Rows sent", query.rows_sent), ("Rows examined", query.rows_examined)):
         if rows and rows.sum:
             mean = words.ratio(rows.sum, query.count)
@@ -447,7 +515,21 @@ def _facts(query: Query, style: _Style) -> Iterator[tuple[str, str]]:
 
 
 def _name(instance: str | None, style: _Style) -> str:
-    return style.quoted(words.name(instance)) if instance else _NO_NAME
+    if instance is None:
+        return _NO_NAME
+    found = style.instances.get(instance)
+    part = " of ".join(filter(None, (found.role or "part", found.cluster))) if found else ""
+    return style.quoted(words.name(instance)) + (f" ({part})" if part else "")
+
+
+def _by_cluster(slow: Sequence[Digest], style: _Style) -> list[Digest]:
+    """Put the instances of a cluster together, where its slowest stands."""
+    groups: dict[str, list[Digest]] = {}
+    for digest in slow:
+        name = digest.instance or ""
+        found = style.instances.get(name)
+        groups.setdefault((found.cluster if found else None) or name, []).append(digest)
+    return [digest for group in groups.values() for digest in group]
 
 
 def _total(*digests: Digest) -> str:

@@ -15,6 +15,9 @@ from notifiers.visible import columns, visible
 from slowquery.model import SECOND, Window
 from slowquery.window import to_datetime
 
+WIDTH: Final = 100
+"""Columns of a terminal that does not tell how many it has."""
+
 _MINUTE: Final = 60 * SECOND
 
 _UNITS: Final = (

@@ -10,16 +10,28 @@ from __future__ import annotations
 
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from slowquery.aggregate import Selection, Table
+from slowquery.aggregate import AnyFingerprinter, Selection, Table
 from slowquery.fingerprint import Fingerprinter
-from slowquery.model import Batch, SqlMode
+from slowquery.model import Batch, Engine, SqlMode
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+
+def _postgresql(_: SqlMode) -> AnyFingerprinter:
+    from slowquery.postgres_sql import PostgresFingerprinter  # noqa: PLC0415 - as its reader is
+
+    return PostgresFingerprinter()
+
+
+FINGERPRINTERS: Final[Mapping[Engine, Callable[[SqlMode], AnyFingerprinter]]] = {
+    "mysql": Fingerprinter,
+    "postgresql": _postgresql,
+}
 
 SHARE: Final = 8 * 1024 * 1024
 """Bytes of log in a share, about: enough to be worth the way to another process."""
@@ -29,19 +41,22 @@ class WorkerLost(RuntimeError):
     """A process that shared the work ended before it was done: why, and what to try."""
 
 
-def table_of(
+def table_of(  # noqa: PLR0913 - what decides of a class
     batches: Iterable[Batch],
     selection: Selection,
     mode: SqlMode,
     *,
+    engine: Engine = "mysql",
     tag_keys: frozenset[str] = frozenset(),
     jobs: int = 1,
 ) -> Table:
     """Return the table of all batches, added up by ``jobs`` processes, or by this one.
 
+    ``mode`` is that of a MySQL server.
+
     Raises :class:`WorkerLost`.
     """
-    whole = Table(selection, Fingerprinter(mode), tag_keys=tag_keys)
+    whole = Table(selection, FINGERPRINTERS[engine](mode), tag_keys=tag_keys)
     if jobs == 1:
         for batch in batches:
             whole.add(batch)
@@ -55,7 +70,7 @@ def table_of(
             # One share more than there are workers waits, so that none of them has to.
             if len(under_way) > jobs:
                 whole.merge(under_way.popleft().result())
-            under_way.append(pool.submit(_table, share, selection, mode, tag_keys))
+            under_way.append(pool.submit(_table, share, selection, engine, mode, tag_keys))
         for future in under_way:
             whole.merge(future.result())
     except process.BrokenProcessPool as error:
@@ -85,15 +100,19 @@ def _shares(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
 
 
 def _table(
-    share: list[Batch], selection: Selection, mode: SqlMode, tag_keys: frozenset[str]
+    share: list[Batch],
+    selection: Selection,
+    engine: Engine,
+    mode: SqlMode,
+    tag_keys: frozenset[str],
 ) -> Table:
-    table = Table(selection, _fingerprinter(mode), tag_keys=tag_keys)
+    table = Table(selection, _fingerprinter(engine, mode), tag_keys=tag_keys)
     for batch in share:
         table.add(batch)
     return table
 
 
 @cache
-def _fingerprinter(mode: SqlMode) -> Fingerprinter:
+def _fingerprinter(engine: Engine, mode: SqlMode) -> AnyFingerprinter:
     """Keep what a worker has learnt from one share to the next."""
-    return Fingerprinter(mode)
+    return FINGERPRINTERS[engine](mode)

@@ -39,6 +39,10 @@ MIB: Final = 1024 * 1024
 OURS: Final = (sys.executable, "-m", "slowquery", "digest", "--format", "json", "--limit", "0")
 PT: Final = ("pt-query-digest", "--limit", "100%", "--output", "json", "--no-version-check")
 DUMPSLOW: Final = ("mariadb-dumpslow",)
+PGBADGER: Final = (
+    *("pgbadger", "--quiet", "--jobs", "1", "--format", "stderr"),
+    *("--prefix", "%t:%r:%u@%d:[%p]:", "--extension", "json", "--outfile", "-"),
+)
 READING: Final = (
     sys.executable,
     "-c",
@@ -94,10 +98,11 @@ def corpus() -> Path:
     return Path(os.environ.get("SLOWQUERY_CORPUS") or ROOT / "tests" / "logs")
 
 
-def log_named(prefix: str) -> bytes:
-    """Return the log whose name begins so."""
-    (file,) = corpus().glob(f"{prefix}*.log.gz")
-    return gzip.decompress(file.read_bytes())
+def log_named(name: str) -> bytes:
+    """Return the log of this name, or else the first one of the same server."""
+    server, _, _ = name.partition("-")
+    logs = [*corpus().glob(f"{name}.log.gz"), *corpus().glob(f"{server}-*.log.gz")]
+    return gzip.decompress(logs[0].read_bytes())
 
 
 def repeated(log: bytes, size: int, folder: Path) -> Path:
@@ -182,6 +187,21 @@ def pt_answer(log: Path) -> Answer:
     )
 
 
+def pgbadger_events(log: Path) -> int:
+    """Return how many executions pgBadger finds in a log."""
+    overall = json.loads(subprocess.check_output([*PGBADGER, log], stderr=subprocess.DEVNULL))
+    return int(overall["overall_stat"]["postgres"]["queries_number"])
+
+
+def compared_with_pgbadger(log: Path) -> str:
+    """Say how many executions pgBadger and we find in a log."""
+    document = json.loads(subprocess.check_output([*OURS, log], cwd=ROOT))
+    return (
+        f"{document['totals']['count']:,} executions of ours and {pgbadger_events(log):,} of"
+        " pgbadger's"
+    )
+
+
 def compared(log: Path) -> str:
     """Say how our answer to a log is related to pt-query-digest's."""
     ours, theirs = our_answer(log), pt_answer(log)
@@ -196,21 +216,13 @@ def compared(log: Path) -> str:
 # The page
 
 
-def installed(*names: str) -> list[str]:
-    """Return those of the commands that are on this machine."""
-    return [name for name in names if shutil.which(name)]
-
-
-def peers(log: Path, rounds: int) -> Iterator[str]:
-    """Yield the table of one log: ratios to us, and peak memory."""
+def peers(log: Path, rounds: int, tools: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the table of one log: ratios of the tools to us, and peak memory."""
     commands: dict[str, tuple[str | Path, ...]] = {
         "slowquery": (*OURS, log),
         "plain reading in Python": (*READING, log),
+        **{tool[0]: (*tool, log) for tool in tools if shutil.which(tool[0])},
     }
-    if installed("pt-query-digest"):
-        commands["pt-query-digest"] = (*PT, log)
-    if installed("mariadb-dumpslow"):
-        commands["mariadb-dumpslow"] = (*DUMPSLOW, log)
     runs: dict[str, list[Run]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
@@ -281,15 +293,19 @@ def main() -> None:
     ]
     with TemporaryDirectory() as name:
         folder = Path(name)
-        for prefix in ("mariadb-10.11-full", "mysql-9.7-plain"):
+        for prefix, answers, tools in (
+            ("mariadb-10.11-full", compared, (PT, DUMPSLOW)),
+            ("mysql-9.7-plain", compared, (PT, DUMPSLOW)),
+            ("postgres-15-rds", compared_with_pgbadger, (PGBADGER,)),
+        ):
             log = log_named(prefix)
             lines += ["", f"## {prefix}, {options.size} MB", ""]
-            if installed("pt-query-digest"):
+            if shutil.which(tools[0][0]):
                 once = folder / "once.log"
                 once.write_bytes(log)
-                lines += [f"The log once: {compared(once)}.", ""]
+                lines += [f"The log once: {answers(once)}.", ""]
             path = repeated(log, options.size * MB, folder)
-            lines += peers(path, options.rounds)
+            lines += peers(path, options.rounds, tools)
             path.unlink()
         log = log_named("mariadb-10.11-full")
         lines += ["", "## Memory", "", *memory(folder, log)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -15,26 +16,37 @@ import atheris
 from slowquery.model import Portion
 
 with atheris.instrument_imports(include=["slowquery"]):
-    from slowquery.readers import mysql
     from tests import promises
 
-GALLERY: Final = Path(__file__).parent / "readers" / "gallery"
+READERS: Final = Path(__file__).parent / "readers"
+GALLERIES: Final = {
+    promises.MYSQL: READERS / "gallery",
+    promises.POSTGRESQL: READERS / "postgres_gallery",
+}
 """The smallest logs that show one thing each: what to begin with."""
 
 LONGEST: Final = 4_096
 """Bytes of an input: what goes wrong, goes wrong in few."""
 
 
-TARGETS: Final = {"log": promises.of_a_log, "statement": promises.of_a_statement}
+TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = {
+    "log": promises.of_a_log,
+    "statement": promises.of_a_statement,
+    "postgresql-log": partial(promises.of_a_log, kind=promises.POSTGRESQL),
+    "postgresql-statement": partial(promises.of_a_statement, kind=promises.POSTGRESQL),
+}
 
 
 def seeds(target: str) -> Iterator[bytes]:
     """Yield what to begin with."""
-    for log in sorted(GALLERY.glob("*.log")):
-        if target == "log":
+    kind = promises.POSTGRESQL if target.startswith("postgresql") else promises.MYSQL
+    for log in sorted(GALLERIES[kind].iterdir()):
+        if log.suffix == ".txt":  # what is expected of a log
+            continue
+        if target.endswith("log"):
             yield log.read_bytes()
         else:
-            for batch in mysql.read([Portion(log.name, log.read_bytes())]):
+            for batch in kind.read([Portion(log.name, log.read_bytes())]):
                 yield from batch.statements
 
 

@@ -7,58 +7,65 @@ breaks this for as long as it is told to; the tests try a round of dice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
 from slowquery.aggregate import Selection, Table
 from slowquery.fingerprint import Fingerprinter
 from slowquery.model import Batch, Loss, Piece, Portion
-from slowquery.readers import mysql
+from slowquery.postgres_sql import PostgresFingerprinter
+from slowquery.readers import mysql, postgres
 
 COLUMNS: Final = (
     *("statements", "ended_at", "query_time", "lock_time", "rows_sent", "rows_examined"),
-    *("clients", "databases"),
+    *("parse_time", "bind_time", "clients", "databases", "also"),
 )
-ALONE: Final = Fingerprinter()
 
 
-def of_a_log(log: bytes) -> None:
+class Kind(NamedTuple):
+    """A kind of log: how it is read, a little at a time, and what knows its SQL."""
+
+    read: Callable[[Iterable[Piece]], Iterator[Batch]]
+    fingerprinter: type[Fingerprinter | PostgresFingerprinter]
+
+
+MYSQL: Final = Kind(lambda pieces: mysql.read(pieces, stretch=512), Fingerprinter)
+POSTGRESQL: Final = Kind(lambda pieces: postgres.read(pieces, stretch=512), PostgresFingerprinter)
+
+
+def of_a_log(log: bytes, kind: Kind = MYSQL) -> None:
     """Raise unless all that must hold of any log holds of this one."""
-    whole = read([Portion("log", log)])
+    whole = [*kind.read([Portion("log", log)])]
     pieces = [*cut(log)]
-    if told(read(pieces)) != told(whole):
+    if told([*kind.read(pieces)]) != told(whole):
         pytest.fail("where it was cut made a difference")
-    table = Table(Selection())
-    for batch in read([*pieces, Loss("log", "some"), Portion("log", log)]):
+    table = Table(Selection(), kind.fingerprinter())
+    for batch in kind.read([*pieces, Loss("log", "some"), Portion("log", log)]):
         table.add(batch)
     account = table.account
     if account.bytes_read != 2 * len(log) or account.skipped.total() > account.bytes_read:
         pytest.fail("the bytes do not add up")
-    of_statements([statement for batch in whole for statement in batch.statements])
+    of_statements([statement for batch in whole for statement in batch.statements], kind)
 
 
-def of_statements(statements: list[bytes]) -> None:
+def of_statements(statements: list[bytes], kind: Kind = MYSQL) -> None:
     """Raise unless both ways to a fingerprint agree, and a fingerprint is its own."""
-    together = Fingerprinter().fingerprints(statements)
+    together = kind.fingerprinter().fingerprints(statements)
+    by_itself = kind.fingerprinter()
     for statement, one in zip(statements, together, strict=True):
-        alone = ALONE.fingerprint(statement)
+        alone = by_itself.fingerprint(statement)
         if (alone.text, alone.truncated) != (one.text, one.truncated):
             pytest.fail("the two ways to a fingerprint disagree")
-        if ALONE.fingerprint(one.text.encode() + b";").text != one.text:
+        if by_itself.fingerprint(one.text.encode() + b";").text != one.text:
             pytest.fail("a fingerprint has another fingerprint")
 
 
-def of_a_statement(statement: bytes) -> None:
+def of_a_statement(statement: bytes, kind: Kind = MYSQL) -> None:
     """Raise unless what must hold of any statement holds of this one, also among others."""
-    of_statements([statement, b"select 1;", statement + b";"])
-
-
-def read(pieces: Iterable[Piece]) -> list[Batch]:
-    """Read pieces a little at a time."""
-    return [*mysql.read(pieces, stretch=512)]
+    of_statements([statement, b"select 1;", statement + b";"], kind)
 
 
 def cut(log: bytes) -> Iterable[Portion]:

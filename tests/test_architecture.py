@@ -17,38 +17,53 @@ ROOT = Path(__file__).resolve().parent.parent
 Rule: TypeAlias = Callable[[str, ast.Module], Iterator[str]]
 
 MAY_IMPORT: dict[str, set[str]] = {
-    "handler": {"slowquery.app", "slowquery.settings"},
+    "handler": {"slowquery.app", "slowquery.health", "slowquery.hook", "slowquery.settings"},
     "slowquery": set(),
     "slowquery.__main__": {"slowquery.cli"},
     "slowquery.cli": {
+        "slowquery.health",
         *("slowquery.app", "slowquery.document", "slowquery.invocation", "slowquery.line"),
         *("slowquery.model", "slowquery.render", "slowquery.settings", "slowquery.sources"),
         *("slowquery.window", "slowquery.words", "slowquery.workers", "notifiers.visible"),
     },
     "slowquery.app": {
         *("slowquery.document", "slowquery.invocation", "slowquery.line", "slowquery.metrics"),
-        *("slowquery.model", "slowquery.parameters", "slowquery.render", "slowquery.settings"),
-        *("slowquery.sources", "slowquery.window", "notifiers"),
+        *("slowquery.model", "slowquery.parameters", "slowquery.rehearsal", "slowquery.render"),
+        *("slowquery.settings", "slowquery.sources", "slowquery.window", "notifiers"),
+    },
+    "slowquery.rehearsal": {
+        *("slowquery.line", "slowquery.model", "slowquery.render", "slowquery.settings"),
     },
     "slowquery.line": {
         *("slowquery.aggregate", "slowquery.digest", "slowquery.model", "slowquery.readers"),
         *("slowquery.settings", "slowquery.workers"),
     },
     "slowquery.settings": {"slowquery.model"},
-    "slowquery.parameters": {"slowquery.settings"},
+    "slowquery.hook": set(),
+    "slowquery.parameters": {"slowquery.model", "slowquery.settings"},
     "slowquery.model": set(),
     "slowquery.window": {"slowquery.model"},
     "slowquery.invocation": {"slowquery.model", "slowquery.window"},
     "slowquery.sources": {"slowquery.model", "slowquery.sources"},
+    "slowquery.sources.finding": {"slowquery.settings", "slowquery.sources"},
     "slowquery.readers": {"slowquery.fingerprint", "slowquery.model", "slowquery.readers"},
     "slowquery.fingerprint": {"slowquery.model"},
+    "slowquery.postgres_sql": {"slowquery.fingerprint"},
+    "slowquery.health": {
+        *("slowquery.app", "slowquery.health", "slowquery.invocation", "slowquery.line"),
+        *("slowquery.metrics", "slowquery.model", "slowquery.parameters", "slowquery.settings"),
+        *("slowquery.sources", "slowquery.window", "slowquery.words", "notifiers"),
+    },
     "slowquery.sketch": set(),
     "slowquery.statement": set(),
     "slowquery.aggregate": {"slowquery.fingerprint", "slowquery.model", "slowquery.sketch"},
     "slowquery.digest": {
         *("slowquery.aggregate", "slowquery.model", "slowquery.sketch", "slowquery.statement"),
     },
-    "slowquery.workers": {"slowquery.aggregate", "slowquery.fingerprint", "slowquery.model"},
+    "slowquery.workers": {
+        *("slowquery.aggregate", "slowquery.fingerprint", "slowquery.model"),
+        "slowquery.postgres_sql",
+    },
     "slowquery.document": {"slowquery.model", "slowquery.window"},
     "slowquery.view": {
         *("slowquery.model", "slowquery.settings", "slowquery.window", "slowquery.words"),
@@ -65,8 +80,11 @@ MAY_IMPORT: dict[str, set[str]] = {
 each module in it."""
 
 NAMES_AWS = {
-    "boto3": {"slowquery.app", "slowquery.sources.rds"},
-    "botocore": {"slowquery.parameters", "slowquery.sources.rds"},
+    "boto3": {"slowquery.app", "slowquery.health.aws", "slowquery.hook", "slowquery.sources.rds"},
+    "botocore": {
+        *("slowquery.hook", "slowquery.parameters", "slowquery.sources.finding"),
+        *("slowquery.health.aws", "slowquery.sources.rds"),
+    },
 }
 """AWS's library makes clients in the first; the others know its errors."""
 
@@ -135,9 +153,9 @@ def follows_the_arrows(module: str, tree: ast.Module) -> Iterator[str]:
 
 
 def stays_in_the_product(module: str, tree: ast.Module) -> Iterator[str]:
-    """Refuse the tests and the tasks: they know the product, it does not know them."""
+    """Refuse the tests, the tasks, the deployment: they know the product, it not them."""
     for imported in imports(module, tree):
-        if imported.split(".")[0] in {"tests", "tasks"}:
+        if imported.split(".")[0] in {"deploy", "tests", "tasks"}:
             yield f"{module} imports {imported}"
 
 
@@ -239,6 +257,7 @@ REFUSED: list[tuple[Rule, str, str]] = [
     (follows_the_arrows, "slowquery.new_room", ""),
     (stays_in_the_product, "handler", "from tests.sandbox import demo"),
     (stays_in_the_product, "slowquery.cli", "import tasks"),
+    (stays_in_the_product, "slowquery.app", "from deploy import rights"),
     (leaves_its_own_package_alone, "slowquery.app", "from slowquery import __version__"),
     (leaves_its_own_package_alone, "slowquery.readers.mysql", "from slowquery.readers import read"),
     (leaves_its_own_package_alone, "notifiers.slack", "import notifiers"),

@@ -147,10 +147,10 @@ def test_what_cannot_be_used_is_said_without_a_traceback(
     assert said.out == ""
 
 
-def test_an_engine_without_a_reader_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_of_another_engine_is_said_to_be_none(capsys: pytest.CaptureFixture[str]) -> None:
     said = Said(capsys, "digest", str(LOG), "--engine", "postgresql")
-    assert said.code == 2
-    assert "does not read the logs of postgresql" in said.err
+    assert said.code == 0
+    assert "no line there begins as a PostgreSQL log does" in " ".join(said.out.split())
 
 
 def test_settings_check_counts_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
@@ -360,7 +360,7 @@ def test_without_a_region_run_says_what_to_set(
     monkeypatch.delenv("AWS_DEFAULT_REGION")
     said = Said(capsys, "run", "--instance", "shop-db")
     assert said.code == 1
-    assert "set region in the settings, or AWS_REGION" in said.err
+    assert "set region in the settings, or AWS_DEFAULT_REGION" in said.err
 
 
 @pytest.mark.parametrize(
@@ -411,7 +411,7 @@ def test_run_takes_the_engine_for_every_instance(
     serve(aws, "shop-db")
     said = Said(capsys, "run", "--instance", "shop-db", "--engine", "postgresql", *WINDOW)
     assert said.code == 1
-    assert "does not read the logs of postgresql" in said.out
+    assert "there are no PostgreSQL logs" in said.out
 
 
 # The terminal

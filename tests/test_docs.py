@@ -15,6 +15,7 @@ from invoke.tasks import Task
 
 import tasks
 from slowquery import cli, invocation, metrics, settings
+from slowquery.health import page as health_page
 from slowquery.window import parse_time
 from tests.conftest import Golden
 from tests.sandbox import demo
@@ -55,6 +56,14 @@ def test_readme_shows_the_message_that_the_demo_posts(golden: Golden) -> None:
     page, count = re.subn(pattern, lambda _: shown, README, flags=re.DOTALL)
     assert count == 1
     golden.check(ROOT / "README.md", page)
+
+
+def test_readme_shows_the_page_that_the_health_check_makes_of_the_demo(golden: Golden) -> None:
+    begin = "<!-- the page: what `slowquery health` says of the demo's databases -->\n```\n"
+    before, _, rest = (ROOT / "README.md").read_text(encoding="utf-8").partition(begin)
+    _, end, after = rest.partition("```\n")
+    shown = health_page.text(demo.health(), demo.HEALTH_AT, width=80)
+    golden.check(ROOT / "README.md", f"{before}{begin}{shown}{end}{after}")
 
 
 @pytest.mark.parametrize("page", PAGES)

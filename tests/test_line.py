@@ -258,7 +258,8 @@ def test_on_demand_a_failure_is_returned(deployed: Deployed) -> None:
     deployed.log("shop-db", "select 1")
     result = deployed.invoke(ON_DEMAND)
     assert [failure["where"] for failure in result["failures"]] == ["billing-db"]
-    assert {*result["failures"][0]} == {"what", "where", "why", "try", "event"}
+    assert {*result["failures"][0]} == {"what", "where", "why", "try", "cause", "event"}
+    assert result["failures"][0]["cause"] == "settings"
     assert [digest["instance"] for digest in result["digests"]] == ["shop-db"]
 
 
@@ -293,14 +294,6 @@ def test_a_stopped_instance_that_is_required_is_a_failure(deployed: Deployed) ->
     deployed.aws.add_instance("billing-db", logs={}, status="stopped")
     with pytest.raises(RunFailed, match="billing-db"):
         deployed.invoke()
-
-
-def test_an_engine_without_a_reader_is_a_failure_of_its_instance(deployed: Deployed) -> None:
-    deployed.settings(SETTINGS.replace("billing-db", "{name: billing-db, engine: postgresql}"))
-    deployed.log("shop-db", "select 1")
-    with pytest.raises(RunFailed, match="does not read the logs of postgresql"):
-        deployed.invoke()
-    assert "shop-db" in deployed.chat
 
 
 def test_settings_that_cannot_be_used_stop_the_run_before_anything_is_asked(
@@ -377,12 +370,13 @@ def test_events_that_cannot_be_placed_are_news(deployed: Deployed) -> None:
     assert "50 events could not be read" in deployed.chat
 
 
-def test_the_log_of_another_engine_is_seen_and_said(deployed: Deployed) -> None:
-    log = "2026-11-22 04:30:00 UTC:[local]:app@shop:[77]:LOG:  duration: 9.9 ms  statement: x\n"
+def test_which_engine_wrote_a_log_is_seen_whatever_its_file_is_called(deployed: Deployed) -> None:
+    log = "2026-11-22 04:30:00 UTC:[local]:app@shop:[77]:LOG:  duration: 9.900 ms  statement: x\n"
     deployed.log("shop-db", "select 1")
     deployed.aws.add_instance("billing-db", logs={LIVE: log.encode() * 99})
-    with pytest.raises(RunFailed, match="does not read the logs of postgresql"):
-        deployed.invoke()
+    digests = {digest["instance"]: digest for digest in deployed.invoke()["digests"]}
+    assert digests["billing-db"]["engine"] == "postgresql"
+    assert digests["billing-db"]["totals"]["count"] == 99
 
 
 def test_names_of_instances_are_taken_in_any_case(deployed: Deployed) -> None:
@@ -455,3 +449,86 @@ def test_no_literal_leaves_by_any_door(
     assert words(deployed.slack.posts[0].blocks)
     for written in out:
         assert MARK not in written
+
+
+# PostgreSQL
+
+POSTGRESQL = "error/postgresql.log.2026-11-22-04"
+STDERR = (
+    "2026-11-22 04:30:00 UTC:10.0.0.7(80):app@shop:[77]:LOG:  duration: 900.000 ms  statement: "
+    "select * from orders where id = 4711\n"
+    "2026-11-22 04:30:01 UTC:10.0.0.7(80):app@shop:[77]:ERROR:  division by zero\n"
+    "2026-11-22 04:30:01 UTC:10.0.0.7(80):app@shop:[77]:STATEMENT:  select 4711 / 0\n"
+)
+CSV = (
+    '2026-11-22 04:30:00.250 UTC,"app","shop",77,"10.0.0.7:80",1.2,1,"SELECT",'
+    '2026-11-22 04:00:00 UTC,3/2,0,LOG,00000,"duration: 900.000 ms  statement: '
+    'select * from orders where id = 4711",,,,,,,,,"psql","client backend",,0\n'
+)
+
+
+def postgresql(deployed: Deployed, **logs: str) -> dict[str, Any]:
+    """Read an instance that has these logs, by the ends of their names, and no other instance."""
+    deployed.settings(SETTINGS.replace("[shop-db, billing-db]", "[shop-db]"))
+    files = {POSTGRESQL + end.replace("_", "."): text.encode() for end, text in logs.items()}
+    others = {"error/postgres.log": b"2026-11-22 04:30:00 UTC:::[1]:LOG:  no\n"}
+    deployed.aws.add_instance("shop-db", logs=files | others)
+    (digest,) = deployed.invoke()["digests"]
+    found: dict[str, Any] = digest
+    return found
+
+
+def test_which_engine_an_instance_has_is_seen_from_its_files(deployed: Deployed) -> None:
+    digest = postgresql(deployed, **{"": STDERR})
+    assert (digest["engine"], digest["coverage"]["files"]) == ("postgresql", 1)
+    assert digest["totals"]["count"] == 1
+    assert digest["coverage"]["also"] == {"errors": 1}
+    assert "The log also tells of 1 error." in deployed.chat
+
+
+def test_of_two_formats_of_the_same_hour_one_is_read(deployed: Deployed) -> None:
+    digest = postgresql(deployed, **{"": STDERR, "_csv": CSV})
+    assert (digest["totals"]["count"], digest["coverage"]["files"]) == (1, 1)
+    assert digest["queries"][0]["last_seen"] == "2026-11-22T04:30:00.250000Z"
+
+
+def test_what_postgresql_does_not_log_is_null_and_absent(
+    deployed: Deployed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = postgresql(deployed, **{"": STDERR})
+    (query,) = digest["queries"]
+    absent = {name for name, value in {**digest["totals"], **query}.items() if value is None}
+    assert absent == {
+        *("lock_time_sum", "rows_sent_sum", "rows_examined_sum"),
+        *("lock_time", "rows_sent", "rows_examined"),
+    }
+    assert "rows examined" not in deployed.chat
+    assert "lock" not in deployed.chat
+    emitted = capsys.readouterr().out
+    assert "SlowQueries" in emitted
+    assert "RowsExamined" not in emitted
+
+
+def test_the_prefix_of_an_instance_is_that_of_its_settings(deployed: Deployed) -> None:
+    log = "2026-11-22 04:30:00 UTC/app/shop/77/LOG:  duration: 900.000 ms  statement: select 1\n"
+    named = '[{name: shop-db, engine: postgresql, log_line_prefix: "%t/%u/%d/%p/"}]'
+    deployed.settings(SETTINGS.replace("[shop-db, billing-db]", named))
+    deployed.aws.add_instance("shop-db", logs={POSTGRESQL: log.encode()})
+    (digest,) = deployed.invoke()["digests"]
+    assert (digest["queries"][0]["users"], digest["queries"][0]["databases"]) == (
+        *({"app": 1}, {"shop": 1}),
+    )
+
+
+def test_durations_without_a_text_are_counted_and_what_to_set_is_said(deployed: Deployed) -> None:
+    line = "2026-11-22 04:30:00 UTC:10.0.0.7(80):app@shop:[77]:LOG:  duration: 900.000 ms\n"
+    digest = postgresql(deployed, **{"": line * 3})
+    assert [query["fingerprint"] for query in digest["queries"]] == ["statement text not logged"]
+    assert digest["totals"]["count"] == 3
+    assert "set log_min_duration_statement" in deployed.chat
+
+
+def test_times_of_a_zone_that_nobody_can_tell_are_said(deployed: Deployed) -> None:
+    digest = postgresql(deployed, **{"": STDERR.replace("UTC", "CET")})
+    assert digest["coverage"]["events_unreadable"] == 1
+    assert "set log_timezone=UTC" in deployed.chat

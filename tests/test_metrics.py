@@ -119,3 +119,18 @@ def test_a_quiet_hour_is_a_zero_and_not_a_gap() -> None:
     quiet = digest(Table(Selection()), engine="mysql", window=HOUR, instance="shop-db")
     first, *_ = documents(Result(HOUR, (quiet,)))
     assert (first["SlowQueries"], first["QueryTime"]) == (0, 0)
+
+
+def test_the_run_has_its_figures_by_function_and_without_where_there_is_one() -> None:
+    def emitted(function: str | None) -> dict[str, Any]:
+        (document,) = metrics.emf(
+            Result(HOUR, ()), names=(), now=NOW, run_duration=1, delivered={}, function=function
+        )
+        jsonschema.validate(document, SCHEMA)
+        return document
+
+    with_one, without = emitted("slowquery-dev-exportToChat"), emitted(None)
+    dimensions = with_one["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
+    assert dimensions == [["FunctionName"], []]
+    assert with_one["FunctionName"] == "slowquery-dev-exportToChat"
+    assert without["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [[]]

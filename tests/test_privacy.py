@@ -18,12 +18,14 @@ from slowquery.aggregate import Selection, Table
 from slowquery.digest import digest
 from slowquery.document import digest_json, result_document
 from slowquery.fingerprint import Fingerprinter
-from slowquery.model import Loss, Piece, Portion, Result, SqlMode, Window
+from slowquery.line import READERS
+from slowquery.model import Engine, Loss, Piece, Portion, Result, SqlMode, Window
 from slowquery.readers import mysql
 from slowquery.settings import Settings
 from slowquery.window import parse_time
 from slowquery.workers import table_of
 from tests.sql import MARK, damaged, statements
+from tests.test_postgres_sql import statements as postgresql_statements
 
 START = parse_time("2026-11-22T04:00Z")
 HOUR = Window(START, START + 3600 * 1_000_000)
@@ -40,11 +42,12 @@ def log_of(found: list[bytes]) -> bytes:
     return b"".join(header + statement + b";\n" for statement in found)
 
 
-def everything_that_leaves(log: bytes, cut: int) -> str:
+def everything_that_leaves(log: bytes, cut: int, engine: Engine = "mysql") -> str:
     loss = Loss("log", "cut", 7)
     pieces: list[Piece] = [Portion("log", log[:cut]), loss, Portion("log", log[cut:])]
-    table = table_of(mysql.read(pieces), Selection(HOUR), SqlMode())
-    found = digest(table, engine="mysql", window=HOUR, instance="shop-db", losses=(loss,))
+    read = READERS[engine]
+    table = table_of(read(pieces, None), Selection(HOUR), SqlMode(), engine=engine)
+    found = digest(table, engine=engine, window=HOUR, instance="shop-db", losses=(loss,))
     result = Result(HOUR, (found,))
     message = render.message(result, Settings(instances=()))
     emitted = metrics.emf(
@@ -72,6 +75,33 @@ def test_no_literal_leaves(found: list[bytes], data: st.DataObject) -> None:
     log = log_of(found)
     cut = data.draw(st.integers(0, len(log)))
     assert MARK not in everything_that_leaves(log, cut)
+
+
+def postgresql_log_of(found: list[bytes]) -> bytes:
+    """Return what a server writes of statements, in each of the ways in which it shows one."""
+    prefix = b"2026-11-22 04:30:00 UTC:10.0.0.7(80):app@shop:[77]:"
+    return b"".join(
+        prefix + way.replace(b"%b", statement.replace(b"\n", b"\n\t")) + b"\n"
+        for statement in found
+        for way in (
+            b"LOG:  duration: 900.000 ms  statement: %b",
+            b"LOG:  duration: 1.000 ms  execute <unnamed>: %b",
+            b"DETAIL:  parameters: $1 = '" + MARK.encode() + b"', $2 = %b",
+            b'ERROR:  syntax error at or near "' + MARK.encode() + b'"',
+            b"STATEMENT:  %b",
+            b"LOG:  duration: 9.000 ms  plan:\n\tQuery Text: %b",
+            b"LOG:  statement: %b",
+            b"LOG:  duration: 2.000 ms",
+        )
+    )
+
+
+@settings(max_examples=60)
+@given(st.lists(postgresql_statements, min_size=1, max_size=4), st.data())
+def test_no_literal_of_a_postgresql_log_leaves(found: list[bytes], data: st.DataObject) -> None:
+    log = postgresql_log_of(found)
+    cut = data.draw(st.integers(0, len(log)))
+    assert MARK not in everything_that_leaves(log, cut, "postgresql")
 
 
 def ends_inside_a_token(statement: bytes) -> bool:

@@ -437,7 +437,9 @@ def test_a_digest_without_an_instance_has_no_command_that_would_show_it_again() 
     ("changes", "sentence"),
     [
         ({}, "Read all 358 kB of 3 log files."),
-        ({"events": 0}, "If no event at all is a surprise, see docs/troubleshooting.md#"),
+        ({"events": 0}, "nothing in it but the server's banner. If that is a surprise: log_o"),
+        ({"events": 0, "bytes_read": 0}, "There is no event in it. If that is a surprise: log_o"),
+        ({"events": 0, "bytes_skipped": 9}, "There is no event in it. If that is a surprise:"),
         ({"files": 1}, "Read all 358 kB of 1 log file."),
         ({"files": 0}, "There was no log file to read."),
         ({"complete": False}, "Read 358 kB of 3 log files, to which more may come."),
@@ -480,6 +482,13 @@ def test_what_was_covered_and_what_was_not_is_said(changes: dict[str, Any], sent
     assert isinstance(last, Footnote)
     assert sentence in last.text
     assert (last.text == "Read all 358 kB of 3 log files.") == (not changes)
+
+
+def test_no_event_in_a_log_of_postgresql_has_causes_of_its_own() -> None:
+    coverage = replace(shop().coverage, events=0, bytes_skipped=0, losses=())
+    text = render.text(result(replace(shop(), engine="postgresql", coverage=coverage)), DEFAULTS)
+    said = "There is no event in it. If that is a surprise: log_min_duration_statement=-1"
+    assert said in " ".join(text.split())
 
 
 def test_events_that_are_in_no_class_are_said() -> None:

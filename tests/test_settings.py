@@ -19,8 +19,11 @@ from notifiers import CHANNELS, create
 from slowquery.digest import SORTS
 from slowquery.model import SqlMode
 from slowquery.settings import (
+    ByCluster,
+    ByTag,
     Channel,
     ConfigError,
+    HealthRights,
     Ignore,
     Instance,
     Option,
@@ -125,13 +128,21 @@ def test_every_setting_arrives() -> None:
     assert read("every_setting") == Settings(
         instances=(
             Instance("shop-db", region="eu-central-1", channels=("bot", "incoming")),
-            Instance("billing-db", "us-gov-west-1", "mysql", ("hook",), required=True),
+            Instance(
+                "billing-db",
+                "us-gov-west-1",
+                "mysql",
+                ("hook",),
+                required=True,
+                log_line_prefix="%t [%p] ",
+            ),
         ),
         channels=(
             Channel("bot", "slack", bot),
             Channel("incoming", "slack", incoming),
             Channel("hook", "webhook", {"url": url, "headers": headers}),
             Channel("terminal", "console"),
+            Channel("mail", "apprise", {"url": SsmParameter("/slowquery/mail")}),
         ),
         region="eu-central-1",
         top=10,
@@ -147,12 +158,22 @@ def test_every_setting_arrives() -> None:
             query_ids=frozenset({"8F3A0C55D2E94B17", "0123456789012345"}),
         ),
         sql_mode=SqlMode(ansi_quotes=True, no_backslash_escapes=True),
+        log_line_prefix="%m [%p] %u@%d ",
         metrics=("QueryTime", "SlowQueries"),
+        health=HealthRights(parameters=True, metrics=True, alarms=True),
+        alarm_email="on-call@example.com",
+        kms_key="arn:aws:kms:eu-central-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab",
     )
 
 
+def test_instances_are_found_by_a_tag_or_in_a_cluster() -> None:
+    assert read("found_by_tag").finds == ByTag("slow-query-digest", "yes")
+    assert read("found_in_a_cluster").finds == ByCluster("shop", "web-")
+
+
 def test_every_known_key_stands_in_the_file_that_has_every_setting() -> None:
-    written = set(re.findall(r"([a-z_]+):", EVERY))
+    found = [file.read_text(encoding="utf-8") for file in (GALLERY / "valid").glob("found_*.yml")]
+    written = set(re.findall(r"([a-z_]+):", "".join([EVERY, *found])))
     assert {key.rpartition(".")[2] for key in known_keys()} <= written
 
 
@@ -398,11 +419,14 @@ def test_a_documented_example_loads(path: str) -> None:
     sample = {key: yaml.safe_load(ROWS[path][1])}
     if parent == "instances[]":
         tree["instances"] = [{"name": "shop-db", **sample}]
+    elif parent == "instances":
+        tree["instances"] = {"cluster": "shop", **sample} if key == "prefix" else sample
     elif parent == "groups.NAME":
         tree["groups"] = {"shops": {"instances": ["shop-db"], "channels": ["team"], **sample}}
     else:
         tree |= {parent: sample} if parent else sample
-    assert load(yaml.safe_dump(tree), ENVIRON, file="settings.md").instances
+    found = load(yaml.safe_dump(tree), ENVIRON, file="settings.md")
+    assert found.instances or found.finds
 
 
 def opened(option: Option) -> object:
@@ -453,7 +477,9 @@ def test_the_example_loads_as_it_is_and_with_its_comments_taken_away() -> None:
     whole = re.sub(r"^( *)# (?= *[a-z_]+:(?: |$))", r"\1", text, flags=re.MULTILINE)
     full = load(whole, {"SLACK_TOKEN": "not-a-token"}, file="settings.example.yml")
     assert [channel.name for channel in full.channels] == ["team", "incidents"]
-    assert replace(full, instances=(), channels=()) == replace(settings, instances=(), channels=())
+    assert full.alarm_email == "on-call@example.com"
+    rest = replace(full, instances=(), channels=(), alarm_email=None)
+    assert rest == replace(settings, instances=(), channels=())
 
 
 def test_the_documented_error_is_the_error() -> None:
@@ -470,7 +496,13 @@ def test_who_does_not_post_needs_no_secret() -> None:
         load(text, ENVIRON, file="settings.yml")
     found = load(text, {}, file="settings.yml", posts=False)
     assert found.top == 10
-    assert [channel.name for channel in found.channels] == ["bot", "incoming", "hook", "terminal"]
+    assert [channel.name for channel in found.channels] == [
+        "bot",
+        "incoming",
+        "hook",
+        "terminal",
+        "mail",
+    ]
 
 
 def test_a_secret_in_the_clear_is_refused_all_the_same() -> None:

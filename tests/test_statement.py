@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from slowquery.fingerprint import Fingerprinter
 from slowquery.model import SqlMode
+from slowquery.postgres_sql import PostgresFingerprinter
 from slowquery.statement import READ, TABLES, kind_and_tables
 from tests.growth import LIMIT, exponent
 from tests.sql import noise, statements
@@ -115,6 +116,7 @@ SHAPES = [
     ("drop index i on t", "DROP INDEX t"),
     ("truncate table t", "TRUNCATE t"),
     ("truncate t", "TRUNCATE t"),
+    ("truncate t, u restart identity", "TRUNCATE t, u"),
     ("rename table t to u", "RENAME TABLE t"),
     ("optimize table t, u", "OPTIMIZE t, u"),
     # The rest of a log.
@@ -146,7 +148,34 @@ SHAPES = [
 ]
 
 
-@pytest.mark.parametrize(("fingerprint", "said"), SHAPES, ids=[shape for shape, _ in SHAPES])
+# What PostgreSQL alone knows.
+OF_POSTGRESQL = [
+    ("copy t (a, b) from stdin", "COPY t"),
+    ("copy (select a from t) to stdout", "COPY t"),
+    ("declare c cursor for select a from t", "DECLARE t"),
+    ("fetch forward ? from c", "FETCH"),
+    ("vacuum verbose analyze t", "VACUUM t"),
+    ("analyze t (a)", "ANALYZE t"),
+    ("cluster t using i", "CLUSTER t"),
+    ("prepare st as select a from t", "PREPARE t"),
+    ("create materialized view v as select a from t", "CREATE VIEW v, t"),
+    ("create unique index concurrently i on only t using gin (a)", "CREATE INDEX t"),
+    ("select distinct on (a, b) c from only t", "SELECT t"),
+    ('select ?::text from "s?"."t" t where a->>? = ? and b ? ?', "SELECT s?.t"),
+    ("select a from t where b = any(?::int[]) for update of t skip locked", "SELECT t"),
+    ("select a from t where b = any(array(select c from u))", "SELECT t, u"),
+    ("select a from generate_series(?, ?) g, unnest(?) u, t", "SELECT t"),
+    ("select a from t cross join lateral jsonb_array_elements(t.b) x", "SELECT t"),
+    ("update only t set a = ? from u where t.a = u.a returning b", "UPDATE t, u"),
+    ("insert into t as x (a) values(?+) on conflict (a) do update set b = excluded.b", "INSERT t"),
+    ("with d as (delete from t returning *) insert into u select * from d", "INSERT t, u"),
+    ("comment on table t is ?", "COMMENT t"),
+    ("refresh materialized view concurrently v", "REFRESH v"),
+    ("explain (analyze, buffers) select a from t", "EXPLAIN t"),
+]
+
+
+@pytest.mark.parametrize(("fingerprint", "said"), [*SHAPES, *OF_POSTGRESQL], ids=str)
 def test_a_fingerprint_has_a_kind_and_tables(fingerprint: str, said: str) -> None:
     kind, tables = kind_and_tables(fingerprint)
     assert f"{kind} {', '.join(tables)}".rstrip() == said
@@ -156,6 +185,11 @@ def test_a_fingerprint_has_a_kind_and_tables(fingerprint: str, said: str) -> Non
 def test_the_shapes_are_fingerprints(shape: str) -> None:
     mode = SqlMode(ansi_quotes=True)
     assert Fingerprinter(mode).fingerprint(shape.encode() + b";").text == shape
+
+
+@pytest.mark.parametrize("shape", [shape for shape, _ in OF_POSTGRESQL])
+def test_the_shapes_of_postgresql_are_fingerprints(shape: str) -> None:
+    assert PostgresFingerprinter().fingerprint(shape.encode()).text == shape
 
 
 @given(st.one_of(statements, noise))

@@ -16,8 +16,11 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+import tasks
+
 ROOT = Path(__file__).resolve().parent.parent
-LOCKS = ["requirements.txt", "requirements-lambda.txt", "requirements-fuzz.txt"]
+LAMBDA_LOCKS = ["requirements-lambda.txt", "requirements-lambda-apprise.txt"]
+LOCKS = ["requirements.txt", *LAMBDA_LOCKS, "requirements-fuzz.txt"]
 
 
 def door(where: Path, *arguments: str, before: str = "", **environ: str) -> tuple[int, str]:
@@ -139,6 +142,7 @@ def test_the_lock_is_in_step_with_the_project() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     asked = [
         *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["apprise"],
         *project["dependency-groups"]["dev"],
         *project["build-system"]["requires"],
     ]
@@ -148,9 +152,10 @@ def test_the_lock_is_in_step_with_the_project() -> None:
         assert requirement.specifier.contains(pin.version), requirement
 
 
-def test_lambda_gets_the_versions_that_the_tests_run_with() -> None:
+@pytest.mark.parametrize("lock", LAMBDA_LOCKS)
+def test_lambda_gets_the_versions_that_the_tests_run_with(lock: str) -> None:
     locked = pins("requirements.txt")
-    packed = pins("requirements-lambda.txt")
+    packed = pins(lock)
     assert {name: pin.specifier for name, pin in packed.items()} == {
         name: locked[name].specifier for name in packed
     }
@@ -198,3 +203,18 @@ def test_a_skip_in_ci_is_a_failure(tmp_path: Path, test_file: str) -> None:
         outcome[ci] = done.stdout
     assert "in CI nothing may be skipped: Skipped: no server here" in outcome["true"]
     assert "1 skipped" in outcome[""]
+
+
+def test_a_stage_needs_a_settings_file_of_its_own() -> None:
+    with pytest.raises(SystemExit) as stopped:
+        tasks.stage_file("nowhere")
+    assert "there is no stage nowhere: settings.nowhere.yml is not there" in str(stopped.value)
+    assert "try: cp settings.example.yml settings.nowhere.yml" in str(stopped.value)
+
+
+def test_what_is_asked_for_a_stage_is_told_to_osls() -> None:
+    plain = tasks.Packing("prod")
+    assert plain.options() == ("--stage", "prod", "--param", "log_days=30")
+    more = tasks.Packing("prod", reserved_concurrency=1, log_days=90)
+    assert "reserved_concurrency=1" in more.options()
+    assert "log_days=90" in more.options()

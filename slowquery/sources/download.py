@@ -2,29 +2,22 @@
 
 The loop believes nothing that it can check. ``AdditionalDataPending`` goes false early, so
 a file ends where a call brings no data; the listed size says whether that came too soon. A
-marker must lead onwards: where it does not, the loop asks once more, and then goes on at a
-marker of its own. What the service leaves out stands in the pieces as a loss, with its size
-where markers reveal it.
+marker must lead onwards, and not past the end: where it does not, the loop asks once more,
+and then goes on at a marker of its own. What the service leaves out stands in the pieces as
+a loss, with its size where markers reveal it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from slowquery.model import Loss, Piece, Portion
 from slowquery.sources import seam
+from slowquery.sources.lines import PORTION, Lines
 from slowquery.sources.refusal import Binary, Invalid
 from slowquery.sources.seam import Seam, Sizes
-
-LINES: Final = 10_000
-"""Lines of a portion: the most that the service gives (API reference,
-DownloadDBLogFilePortion)."""
-
-PORTION: Final = 1024 * 1024
-"""Bytes of a portion: likewise."""
 
 CALLS: Final = 20_000
 """Calls for one file, at most: 5 GB take some 8,000."""
@@ -42,12 +35,7 @@ TRUNCATED: Final = b"[Your log message was truncated]"
 """What the service writes, behind a space, where it leaves out the rest of a line; the rest
 comes in no other portion."""
 
-_MARK = re.compile(rb"\n? ?" + re.escape(TRUNCATED) + rb"\n?")
 _TEXTS: Final = 20  # marks that were somebody's text, after which markers are believed at once
-_SAFETY: Final = 0.9
-_UNCUT: Final = 16  # portions in a row without a cut, after which a larger one is tried
-_STUCK: Final = 3  # portions in a row that hold nothing new
-_MOST_FEWEST: Final = 32  # lines that are asked for at least, if fewer bring nothing new
 _FIRST_STEP: Final = 64
 _FARTHEST_STEP: Final = 64 * PORTION
 _IS_NO_CHANCE: Final = 256  # bytes that do not come twice by chance
@@ -57,9 +45,29 @@ _NOTHING: Final = Seam()
 
 _CUT: Final = "RDS cut a line that is longer than its limit"
 _CIRCLE: Final = "its markers lead in a circle"
+_LEFT_OUT: Final = "RDS left something out"
 
 Ask = Callable[[str, str, int], Mapping[str, Any]]
 """Asks for a portion: the file's name, a marker, a number of lines."""
+
+
+class _Answer(NamedTuple):
+    """What a call brought: data, and the marker of what follows.
+
+    ``start`` and ``end`` are the bytes of the file that the marker of the call and this one
+    name, ``None`` where they name none.
+    """
+
+    data: bytes
+    following: str
+    start: int | None
+    end: int | None
+    is_pending: bool
+
+    @property
+    def span(self) -> int | None:
+        """Bytes from one marker to the other."""
+        return None if self.start is None or self.end is None else self.end - self.start
 
 
 @dataclass(slots=True)
@@ -80,34 +88,32 @@ class Download:
     is_done: bool = False
     _is_given_up: bool = False
     _seam: Seam = _NOTHING
+    _lines: Lines = field(default_factory=Lines)
     _received: int = 0
-    _idle: int = 0
-
-    # How many lines to ask for: the limit that cuts showed, bytes a line, and within how
-    # many lines something is refused.
-    _lines: int = LINES
-    _limit: int | None = None
-    _uncut: int = 0
-    _dense: tuple[float, float] = (0.0, 0.0)
-    _refused: int = 0
     _largest: int = 0
-    _is_shortened: bool = False
-    _fewest: int = 1
-    _again: int = 0
+    _idle: int = 0
+    _spare: _Answer | None = None
+    """An answer that another is to replace."""
+
+    _is_again: bool = False
+    _is_early: bool = False
+    """Portions have begun before their markers."""
+
+    _seen: set[str] = field(default_factory=set)
+    _hashes: set[int] = field(default_factory=set)
+    _known: int = 0
 
     # What shows that markers say less than they seem to.
-    _is_again: bool = False
-    _spare: tuple[bytes, str] | None = None
     _doubtful: int = 0
     _refuted: int = 0
     _refuted_seams: int = 0
     _texts: int = 0
-    _seen: set[str] = field(default_factory=set)
-    _hashes: set[int] = field(default_factory=set)
 
     def copy(self) -> Download:
         """Return the same, to go back to."""
-        return replace(self, _seen=set(self._seen), _hashes=set(self._hashes))
+        return replace(
+            self, _lines=replace(self._lines), _seen={*self._seen}, _hashes={*self._hashes}
+        )
 
     def step(self, ask: Ask) -> list[Piece]:
         """Make a call or, at a line that is refused, some; return what it brought.
@@ -120,16 +126,20 @@ class Download:
         if self.size is not None and self._received > 2 * self.size + SPARE:
             return self.give_up("far more came than the file holds")
         try:
-            answer = self._ask(ask, self.marker, self._lines)
+            came = self._ask(ask, self.marker, self._lines.asked)
         except Binary:
             return self._corner(ask)
         except Invalid:
             return self.give_up("RDS does not accept its marker")
-        data = (answer.get("LogFileData") or "").encode()
-        following = answer.get("Marker") or self.marker
-        if data:
-            return self._take(data, following)
-        return self._wait(following, is_pending=bool(answer.get("AdditionalDataPending")))
+        following = came.get("Marker") or self.marker
+        answer = _Answer(
+            data=(came.get("LogFileData") or "").encode(),
+            following=following,
+            start=seam.offset(self.marker),
+            end=None if following == seam.BEGINNING else seam.offset(following),
+            is_pending=bool(came.get("AdditionalDataPending")),
+        )
+        return self._take(answer) if answer.data else self._wait(answer)
 
     def rest(self, reason: str) -> Loss:
         """Return what has not been read yet as a loss."""
@@ -142,15 +152,18 @@ class Download:
 
     def account(self, size: int | None) -> list[Piece]:
         """Say what does not add up in a file that was read to its end and is listed so now."""
-        if size is None or self.size is None or self._is_given_up:
+        if size is None or self.size is None:
             return []
         least, most = self.position
-        surplus = least - self._doubtful - size, most - self._doubtful - size
+        is_short = bool(self._missing()) and not self._is_given_up
         found: list[Piece] = []
-        if (self._missing() or least > size) and self._refuted:
+        if (is_short or least > size) and self._refuted:
             # Markers that count what they deliver refute nothing, and hide what is missing.
             found += [Portion(self.label, b"", doubtful=1)] * self._refuted_seams
-        if self._missing():
+        surplus = least - self._doubtful - size, most - self._doubtful - size
+        if self._is_given_up:
+            pass
+        elif is_short:
             found.append(self.rest("RDS gave nothing more, although the file is longer"))
         elif least <= size <= most or surplus[0] <= 0 <= surplus[1]:
             pass
@@ -170,78 +183,94 @@ class Download:
     def _end(self) -> list[Piece]:
         """End; return the answer that another was to replace, if that did not come."""
         self.is_done = True
-        if self._spare is None:
-            return []
-        data, following = self._spare
-        self._spare = None
-        return self._joined(_MARK.split(data), seam.offset(self.marker), seam.offset(following))
+        spare, self._spare = self._spare, None
+        return (
+            [] if spare is None else self._joined(spare, _unmarked(spare.data, _marks(spare.data)))
+        )
 
     # An answer with data
 
-    def _take(self, data: bytes, following: str) -> list[Piece]:
+    def _take(self, answer: _Answer) -> list[Piece]:
         self._idle = 0
-        self._received += len(data)
-        self._largest = max(self._largest, len(data))
-        at, to = seam.offset(self.marker), seam.offset(following)
-        parts = [data]
-        if TRUNCATED in data:
-            parts = self._without_marks(data, None if at is None or to is None else to - at)
-            if not parts:
-                self._spare = data, following
-                return []
-        leads_on = to > at if at is not None and to is not None else following != self.marker
-        if not leads_on or (to is None and following in self._seen):
-            if self._asks_for_more(data) or not self._is_again:
+        self._received += len(answer.data)
+        self._largest = max(self._largest, len(answer.data))
+        parts = self._parts(answer)
+        if not parts:
+            return self._put_by(answer)
+        if not self._leads_on(answer):
+            if self._asks_for_more(answer.data) or not self._is_again:
                 self._is_again = True
-                self._spare = data, following
-                return []
-            if at is None or to is None:
+                return self._put_by(answer)
+            if answer.start is None:
                 self._spare = None
-                return [*self._joined(parts, at, to), *self.give_up(_CIRCLE)]
-            to = at + seam.sizes(b"".join(parts)).least
-            following = seam.made_up(self.marker, to)
+                return [*self._joined(answer, parts), *self._end_of_markers(answer)]
+            came = b"".join(parts)
+            end = answer.start + seam.sizes(came).least
+            if self._is_early:
+                end -= min(seam.longest_repeat(self._seam.before, came), len(came) - 1)
+            answer = answer._replace(following=seam.made_up(self.marker, end), end=end)
         self._is_again, self._spare = False, None
-        if not self._seam.is_all_there(data):
-            self._again = 0
-        elif (again := self._again + 1) < _STUCK:
-            self._again = again
-        else:
-            self._fewest, self._again = self._fewest + 1, 0
-        if self._has_gone_round(data):
+        if self._has_gone_round(answer):
             return self.give_up(_CIRCLE)
-        pieces = self._joined(parts, at, to)
-        if to is None:
+        is_new = not self._seam.is_all_there(answer.data)
+        pieces = self._joined(answer, parts)
+        if answer.end is None:
             self._seen.add(self.marker)
-        self.marker = following
-        self._set_lines(data, is_whole=len(parts) == 1)
+        self.marker = answer.following
+        self._lines.came(answer.data, is_whole=len(parts) == 1, is_new=is_new)
         return pieces
+
+    def _put_by(self, answer: _Answer) -> list[Piece]:
+        """Keep an answer, for want of a better one."""
+        self._spare = answer
+        return []
+
+    def _leads_on(self, answer: _Answer) -> bool:
+        """Tell whether the marker leads to where nothing has been read, in this file."""
+        if answer.following == seam.BEGINNING or answer.following in self._seen:
+            return False
+        if answer.start is None or answer.end is None:
+            return answer.following != self.marker
+        is_hole = answer.end - answer.start > seam.sizes(answer.data).most
+        return answer.end > answer.start and not (is_hole and self._is_past_the_end(answer.end))
+
+    def _is_past_the_end(self, position: int) -> bool:
+        return self.size is not None and position > self.size
+
+    def _end_of_markers(self, answer: _Answer) -> list[Piece]:
+        """End where no marker leads on, which is as it should be when all is there."""
+        if self.size is None or self._missing() or answer.is_pending:
+            return self.give_up(_CIRCLE)
+        return self._end()
 
     def _asks_for_more(self, data: bytes) -> bool:
         """Ask for more lines where a portion begins so early that it gets no further."""
-        is_more = self._lines > self._fewest or self._fewest >= _MOST_FEWEST
-        if is_more or not self._seam.is_all_there(data):
-            return False
-        self._fewest += 1
-        self._lines = self._fewest
-        return True
+        return self._seam.is_all_there(data) and self._lines.more()
 
-    def _has_gone_round(self, data: bytes) -> bool:
-        """Tell whether all this came before, in a file that should have ended by now."""
-        if len(data) < _IS_NO_CHANCE:
-            return False
-        known = hash(data)
-        came_before = known in self._hashes
+    def _has_gone_round(self, answer: _Answer) -> bool:
+        """Tell whether a circle is why more came than the file holds.
+
+        Equal portions are ordinary, so it takes many in a row, measured by what is too much.
+        """
+        known = hash(answer.data)
+        self._known = self._known + len(answer.data) if known in self._hashes else 0
         self._hashes.add(known)
-        return came_before and self.size is not None and self.position.least > self.size
+        if self.size is None:
+            return answer.end is None and self._known > SPARE
+        surplus = self.position.least - self.size
+        return surplus > 0 and self._known >= max(_IS_NO_CHANCE, surplus // 2)
 
-    def _joined(self, parts: list[bytes], at: int | None, to: int | None) -> list[Piece]:
+    def _joined(self, answer: _Answer, parts: list[bytes]) -> list[Piece]:
         """Return the pieces of an answer, which is in parts where lines of it were cut."""
+        at, to, span = answer.start, answer.end, answer.span
         came = b"".join(parts)
-        if at is not None and to is not None and to - at <= seam.sizes(came).least:
+        if span is not None and span <= seam.sizes(came).least:
             parts = [came]  # nothing is missing, whatever is marked
         first, *others = parts
         end = to if not any(others) or at is None else at + len(first)
         stretch, self._seam = self._seam.join(first, at, end)
+        begins_at = self._seam.begins_at
+        self._is_early |= at is not None and begins_at is not None and begins_at < at
         self._doubtful += stretch.doubtful
         self._refuted += stretch.refuted
         self._refuted_seams += stretch.refuted > 0
@@ -249,13 +278,13 @@ class Download:
         if stretch.data:
             pieces.append(Portion(self.label, stretch.data, stretch.doubtful))
         missing = stretch.missing
-        if any(others) and at is not None and to is not None:
-            missing = max(0, to - at - seam.sizes(came).most)
-        if others and (at is None or to is None or to - at > seam.sizes(came).least):
+        if any(others) and span is not None:
+            missing = max(0, span - seam.sizes(came).most)
+        if others:
             pieces.append(Loss(self.label, _CUT, missing or None))
             self._seam = _NOTHING
         elif missing:
-            pieces.append(Loss(self.label, "RDS left something out", missing))
+            pieces.append(Loss(self.label, _LEFT_OUT, missing))
         for part in filter(None, others):
             pieces.append(Portion(self.label, part))
             self._seam = _NOTHING
@@ -266,109 +295,85 @@ class Download:
             self.position = Sizes(to, to)
         return pieces
 
-    def _without_marks(self, data: bytes, span: int | None) -> list[bytes]:
-        """Return the parts between the marks in ``data``; none to ask for fewer lines.
+    # Cut lines
+
+    def _parts(self, answer: _Answer) -> list[bytes]:
+        """Return the parts between the cuts in an answer; none to ask for fewer lines.
 
         A mark may be somebody's text. Then it is a part of what the markers span.
         """
-        marks = list(_MARK.finditer(data))
-        at_end = marks[-1].end() == len(data)
+        data, span = answer.data, answer.span
+        if TRUNCATED not in data:
+            return [data]
+        marks = _marks(data)
+        (first, behind_first), (last, end) = marks[0], marks[-1]
+        is_at_end = end == len(data)
         is_text = span == seam.sizes(data).least
-        if self._lines > self._fewest and not (is_text and not at_end and self._texts >= _TEXTS):
-            self._shorten(data)
+        cuts = _unmarked(data, marks)
+        for unmarked in (
+            b"".join(cuts),
+            b"".join(_unmarked(data, _marks(data, line_breaks=False))),
+            *([data[:last]] if is_at_end else []),
+        ):
+            if span == seam.sizes(unmarked).least:
+                return [unmarked]  # the next portion goes on where the line was cut
+        are_texts = is_text and not is_at_end and self._texts >= _TEXTS
+        if not self._lines.are_fewest and not are_texts:
+            self._lines.cut(data, first, is_limit=behind_first == len(data))
             return []
-        unmarked = [_MARK.sub(b"", data), data[: marks[-1].start()]]
-        for joined in unmarked[: 1 + at_end]:
-            if span == seam.sizes(joined).least:
-                return [joined]  # the next portion goes on where the line was cut
         # A line is cut where the limit is: what is shorter than another answer was not.
         is_line = data.count(b"\n") <= 1 and len(data) < self._largest
         if span is None:
-            is_text = not at_end
+            is_text = not is_at_end
         elif is_line:
             is_text = span <= seam.sizes(data).most  # the next portion may repeat its end
-        elif at_end:
+        elif is_at_end:
             is_text = False
         if is_text:
             self._texts += 1
             return [data]
-        return _MARK.split(data)
-
-    def _shorten(self, data: bytes) -> None:
-        """Ask for the lines in front of the first cut one; if that does not help, for half."""
-        mark = _MARK.search(data)
-        cut = mark.start() if mark else 0
-        before, lines = data.count(b"\n", 0, cut), max(1, data.count(b"\n"))
-        most = min(self._lines, lines)
-        if mark and mark.end() == len(data):
-            self._limit, self._uncut = len(data), 0
-        if self._is_shortened and before:
-            before = most // 2
-        self._is_shortened = True
-        self._lines = max(self._fewest, min(before, self._lines - 1))
-
-    def _set_lines(self, data: bytes, *, is_whole: bool) -> None:
-        """Ask for as many lines as the service will give without cutting one."""
-        lines = max(1, data.count(b"\n"))
-        self._is_shortened = False
-        if is_whole:
-            self._dense = self._dense[0] / 2 + len(data), self._dense[1] / 2 + lines
-        self._refused = max(0, self._refused - lines)
-        self._lines = LINES
-        if self._limit is not None:
-            self._uncut += 1
-            if self._uncut > _UNCUT:
-                self._limit, self._uncut = min(2 * self._limit, PORTION), 0
-            size, count = self._dense
-            if size:
-                self._lines = min(
-                    LINES, max(self._fewest, int(_SAFETY * self._limit * count / size))
-                )
-        if self._refused:
-            self._lines = min(self._lines, max(self._fewest, self._refused // 2))
+        return cuts
 
     # An answer without data
 
-    def _wait(self, following: str, *, is_pending: bool) -> list[Piece]:
+    def _wait(self, answer: _Answer) -> list[Piece]:
         """End, or ask again where there should be more: no data is no sure sign."""
         self._idle += 1
-        moved = following != self.marker and following not in self._seen
+        is_other = (
+            answer.following not in {self.marker, seam.BEGINNING}
+            and answer.following not in self._seen
+        )
         patience = 1
-        if self._missing() or (is_pending and moved):
+        if self._missing() or (answer.is_pending and is_other):
             patience = IDLE_CALLS
-        elif is_pending:
+        elif answer.is_pending:
             patience = PENDING_CALLS
         if self._idle >= patience:
             return self._end()
-        if moved:
-            at, to = seam.offset(self.marker), seam.offset(following)
-            if at is not None and to is not None and to > at:
-                return self._skip(following, to - at)
-            if at is None or to is None or to == at:
-                self._seen.add(self.marker)
-                self.marker = following
+        if not is_other:
+            return []
+        span = answer.span
+        if span is None or span == 0:
+            self._seen.add(self.marker)
+            self.marker = answer.following
+        elif span > 0 and self._idle > 1 and not self._is_past_the_end(answer.end or 0):
+            return [self._leap(answer.following, span, _LEFT_OUT)]  # it was asked for once more
         return []
 
-    def _skip(self, following: str, size: int) -> list[Piece]:
-        """Go on behind a hole that a marker leads over, after asking for it once more."""
-        if self._idle == 1:
-            return []
-        return [self._leap(following, size, "RDS left something out")]
-
     def _leap(self, following: str, size: int, reason: str) -> Loss:
+        """Go on behind a hole."""
         self.marker = following
         to = seam.offset(following) or 0
         self.position, self._seam = Sizes(to, to), _NOTHING
-        self._lines, self._refused, self._is_shortened = LINES, 0, False
+        self._lines.start_anew()
         return Loss(self.label, reason, size)
 
     # No answer, because of what would be in it
 
     def _corner(self, ask: Ask) -> list[Piece]:
         """Ask for half the lines; step over what is refused when it is alone."""
-        if self._lines > self._fewest:
-            self._refused = self._lines
-            self._lines = max(self._fewest, self._lines // 2)
+        if not self._lines.are_fewest:
+            self._lines.refused()
             return []
         at = seam.offset(self.marker)
         size = None if at is None else self._refused_bytes(ask, at)
@@ -382,7 +387,7 @@ class Download:
         refused, taken, step = 0, None, _FIRST_STEP
         while taken is None or taken - refused > 1:
             try:
-                self._ask(ask, seam.made_up(self.marker, at + step), self._fewest)
+                self._ask(ask, seam.made_up(self.marker, at + step), self._lines.fewest)
             except Binary:
                 refused = step
                 if step > (self._missing() or _FARTHEST_STEP):
@@ -393,3 +398,32 @@ class Download:
                 taken = step
             step = 2 * refused if taken is None else (refused + taken) // 2
         return taken
+
+
+def _marks(data: bytes, *, line_breaks: bool = True) -> list[tuple[int, int]]:
+    """Return where marks begin and end, with the space and the line breaks that belong to them.
+
+    Whether the line break in front is the service's only sizes can tell.
+    """
+    found = []
+    behind = 0
+    at = data.find(TRUNCATED)
+    while at >= 0:
+        begin, end = at, at + len(TRUNCATED)
+        if begin > behind and data.startswith(b" ", begin - 1):
+            begin -= 1
+        if line_breaks and begin > behind and data.startswith(b"\n", begin - 1):
+            begin -= 1
+        if data.startswith(b"\n", end):
+            end += 1
+        found.append((begin, end))
+        behind = end
+        at = data.find(TRUNCATED, end)
+    return found
+
+
+def _unmarked(data: bytes, marks: list[tuple[int, int]]) -> list[bytes]:
+    """Return what stands between the marks."""
+    begins = [0, *(end for _, end in marks)]
+    ends = [*(begin for begin, _ in marks), len(data)]
+    return [data[begin:end] for begin, end in zip(begins, ends, strict=True)]

@@ -14,7 +14,7 @@ from typing import Final
 from slowquery.model import Loss, Piece, Portion
 from slowquery.sources.download import Ask, Download
 from slowquery.sources.listing import LogFile, chosen, in_order, moves
-from slowquery.sources.refusal import Gone, SourceError
+from slowquery.sources.refusal import Gone, Passing, SourceError
 
 HELD: Final = 16 * 1024 * 1024
 """Bytes that are held back, but for a portion, before the list is looked at again."""
@@ -32,13 +32,14 @@ _NO_TIME: Final = (
     f"{_LATE} before it began",
     "more memory or a longer timeout for the function, or fewer instances in one",
 )
-_NO_LOGS: Final = (
+NO_LOGS: Final = (
     "there are no slow-query logs",
     (
         "set log_output=FILE and slow_query_log=1 in its parameter group; "
         "RDS for MySQL logs to a table by default"
     ),
 )
+"""Why there is nothing to read, and what to try."""
 
 
 class InstanceLogs:
@@ -46,7 +47,7 @@ class InstanceLogs:
 
     ``list_files(since)`` lists the files that were written since then, microseconds since
     the epoch; ``ask`` asks for a portion. Both raise :class:`SourceError`. ``pause`` waits
-    so many seconds.
+    so many seconds. ``no_logs`` is what is said of an instance without any.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class InstanceLogs:
         ask: Ask,
         remaining: Callable[[], float],
         pause: Callable[[float], None],
+        no_logs: tuple[str, str] = NO_LOGS,
     ) -> None:
         self._list_files = list_files
         self._ask = ask
         self._remaining = remaining
         self._pause = pause
+        self._no_logs = no_logs
         self._start = 0
         self._listed: list[LogFile] = []
         self._todo: list[LogFile] = []
@@ -68,6 +71,7 @@ class InstanceLogs:
         self._labels: set[str] = set()
         self._reading: _Reading | None = None
         self._has_begun = False
+        self._refused: SourceError | None = None
 
     def pieces(self, start: int) -> Iterator[Piece]:
         """Yield the pieces of the files that can hold events from ``start`` on, oldest first.
@@ -80,17 +84,17 @@ class InstanceLogs:
         self._start = start
         self._listed = self._list_files(start)
         if not self._listed and not self._list_files(0):
-            raise SourceError(*_NO_LOGS)
+            raise SourceError(*self._no_logs)
         self._todo = chosen(self._listed, start)
         while self._todo or self._is_live_back():
             for piece in self._read(self._todo.pop(0)):
-                self._has_begun = True
+                self._has_begun = self._has_begun or isinstance(piece, Portion)
                 yield piece
             while self._gone:
                 file = self._gone.pop()
                 yield Loss(file.name, _GONE, file.size or None)
         for name in sorted(self._away):
-            yield Loss(name, "it was rotated, and there is no new one")
+            yield Loss(name, "it was rotated, and no new one was found")
 
     def outstanding(self) -> list[Loss]:
         """Return what has not been read so far, as losses for want of time.
@@ -100,7 +104,7 @@ class InstanceLogs:
         if not self._listed:
             raise SourceError(*_NO_TIME)
         reading = self._reading
-        rest = [] if reading is None else [reading.download.rest(_LATE)]
+        rest = [] if reading is None else [reading.rest(_LATE)]
         return rest + [Loss(file.name, _LATE, file.size or None) for file in [*self._todo]]
 
     def _read(self, file: LogFile) -> Iterator[Piece]:
@@ -113,7 +117,9 @@ class InstanceLogs:
                     self._go_on(reading)
             except SourceError as error:
                 if not self._has_begun and not reading.held:
-                    raise
+                    self._refused = self._refused or error
+                    if isinstance(error, Passing) or not self._todo:
+                        raise self._refused from None
                 reading.give_up(str(error))
             yield from reading.released()
         self._reading = None
@@ -169,7 +175,10 @@ class InstanceLogs:
         """Wait for the live file that a rotation has taken away; tell whether it is back."""
         for _ in range(LOOKS if self._away else 0):
             self._wait()
-            self._look_again()
+            try:
+                self._look_again()
+            except SourceError:
+                return False  # the file is a loss, but those before it have been read
             if self._todo:
                 return True
         return False
@@ -204,6 +213,10 @@ class _Reading:
         """Whether the list should be looked at, for what came under this name."""
         held = sum(len(piece.data) for piece in self.held if isinstance(piece, Portion))
         return self.download.is_done or held >= HELD
+
+    def rest(self, reason: str) -> Loss:
+        """Return what is not sure to have been read as a loss."""
+        return self._safe.rest(reason)
 
     def confirm(self, found: LogFile) -> None:
         """Take what came for sure: the file has the same name still."""
@@ -241,4 +254,4 @@ class _Reading:
 
 
 def _size(file: LogFile) -> int | None:
-    return None if file.is_packed else file.size
+    return None if file.is_packed or file.size <= 0 else file.size

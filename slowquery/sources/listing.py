@@ -4,6 +4,9 @@ Names do not stay with files. At a rotation the live file gets a closed name and
 takes its own; MariaDB shifts its numbers, ``.1`` to ``.2``; MySQL's ``.0`` to ``.23`` come
 again every day. A closed file is told by when it was last written and by its size, which do
 not change any more.
+
+PostgreSQL names a file by the time at which it was begun, and that name stays. The same
+messages may be in several of them: as text, as ``.csv`` and as ``.json``.
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ MARGIN: Final = 900 * SECOND
 ``LastWritten`` is a hint (seen on closed files)."""
 
 _NUMBERED = re.compile(r"\.(\d{1,3})(?:\.gz)?\Z", re.ASCII)
-_DATED = re.compile(r"\.\d{4}-\d\d-\d\d[.-]\d{2,4}(?:\.gz)?\Z", re.ASCII)
+_DATED = re.compile(r"\.\d{4}-\d\d-\d\d[.-]\d{2,4}(?:\.csv|\.json)?(?:\.gz)?\Z", re.ASCII)
+_FORMAT = re.compile(r"(?:\.(csv|json))?(?:\.gz)?\Z")
+_PREFERRED: Final = ("csv", "json", None)  # a csvlog and a jsonlog tell milliseconds
 
 
 class LogFile(NamedTuple):
@@ -53,6 +58,19 @@ def in_order(files: Iterable[LogFile]) -> list[LogFile]:
         return file.last_written, file.is_live, -int(numbered[1]) if numbered else 0, file.name
 
     return sorted(files, key=age)
+
+
+def in_one_format(files: Iterable[LogFile]) -> list[LogFile]:
+    """Return files without those of which there is another that holds the same messages."""
+    found: dict[str, tuple[int, LogFile]] = {}
+    for file in files:
+        ending = _FORMAT.search(file.name)
+        rank = _PREFERRED.index(ending[1]) if ending else len(_PREFERRED)
+        begun = file.name[: ending.start()] if ending else file.name
+        best = found.get(begun)
+        if best is None or rank < best[0]:
+            found[begun] = rank, file
+    return [file for _, file in found.values()]
 
 
 def chosen(files: Iterable[LogFile], start: int) -> list[LogFile]:

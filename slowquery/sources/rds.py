@@ -16,6 +16,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any, Final, Protocol
 
 import boto3
@@ -29,14 +30,22 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from slowquery.model import Piece, Window
+from slowquery.model import Engine, Loss, Piece, Window
 from slowquery.sources.ahead import read_ahead
-from slowquery.sources.instance import InstanceLogs
-from slowquery.sources.listing import MARGIN, LogFile
+from slowquery.sources.instance import NO_LOGS, InstanceLogs
+from slowquery.sources.listing import MARGIN, LogFile, in_one_format
 from slowquery.sources.refusal import InstanceUnavailable, Passing, SourceError, refusal
 
-MYSQL_LOGS: Final = "slowquery/"
-"""What the names of MySQL's and MariaDB's slow logs hold, and those of no other log."""
+LOGS: Final[Mapping[Engine, str]] = {
+    "mysql": "slowquery/",
+    "postgresql": "error/postgresql.log",
+}
+"""What the names of the logs to read hold, and those of no other log."""
+
+NO_POSTGRESQL_LOGS: Final = (
+    "there are no PostgreSQL logs",
+    "look at the engine in the settings: RDS for PostgreSQL logs to files by itself",
+)
 
 ATTEMPTS: Final = 8
 """Times that a call is tried in all, with botocore's adaptive waiting between."""
@@ -71,25 +80,25 @@ class RdsClient(Protocol):
         ...
 
 
-def connect(region: str | None) -> RdsClient:
+def connect(region: str | None, *, attempts: int = ATTEMPTS, seconds: float = 60) -> RdsClient:
     """Return a client of RDS that survives what stands in a log.
 
     Raises :class:`SourceError` where no client can be made. Calls wait by themselves while
-    the service is busy or throttles.
+    the service is busy or throttles; ``seconds`` are those without a byte of an answer.
     """
     # At DEBUG botocore's parsers log each response as it came: raw SQL.
     logging.getLogger("botocore.parsers").setLevel(logging.INFO)
     # Adaptive: waits as the service asks, and slows the calls down before it has to.
     config = Config(
-        retries={"mode": "adaptive", "total_max_attempts": ATTEMPTS},
-        connect_timeout=10,
-        read_timeout=60,
+        retries={"mode": "adaptive", "total_max_attempts": attempts},
+        connect_timeout=min(10, seconds),
+        read_timeout=seconds,
     )
     try:
         client: Any = boto3.Session(region_name=region).client("rds", config=config)
     except BotoCoreError as error:
         why = f"AWS's client cannot be made ({type(error).__name__})"
-        hint = "set region in the settings, or AWS_REGION; look at AWS_PROFILE"
+        hint = "set region in the settings, or AWS_DEFAULT_REGION; look at AWS_PROFILE"
         raise SourceError(why, hint) from None
     client.meta.events.register("before-parse.rds.DownloadDBLogFilePortion", _make_readable)
     found: RdsClient = client
@@ -141,42 +150,67 @@ class RdsSource:
         self._remaining = remaining
         self._pause = pause or time.sleep
 
-    def pieces(self, instance: str, window: Window) -> Iterator[Piece]:
+    def pieces(
+        self, instance: str, window: Window, engine: Engine | None = None
+    ) -> Iterator[Piece]:
         """Yield the pieces of every file that can hold events of ``window``, oldest first.
 
+        Where nobody says the ``engine``, which logs there are does.
         The next ones are downloaded while those before are read. Raises
         :class:`SourceError` if the files cannot be listed, or none of them read; what fails
         later is a loss.
         """
+        engines = [*LOGS] if engine is None else [engine]
+        unlisted: set[Loss] = set()
+
+        def files(since: int) -> list[LogFile]:
+            for one in engines:
+                if found := self._files(instance, since, LOGS[one], unlisted):
+                    engines[:] = [one]
+                    return found
+            return []
+
         logs = InstanceLogs(
-            lambda since: self._files(instance, since),
+            files,
             lambda name, marker, lines: self._portion(instance, name, marker, lines),
             self._remaining,
             self._pause,
+            NO_POSTGRESQL_LOGS if engine == "postgresql" else NO_LOGS,
         )
-        return read_ahead(logs.pieces(window.start), self._remaining, logs.outstanding)
+        pieces = chain(logs.pieces(window.start), unlisted)
+        return read_ahead(pieces, self._remaining, lambda: [*logs.outstanding(), *unlisted])
 
-    def _files(self, instance: str, since: int) -> list[LogFile]:
-        """List the slow logs that were written since then, but for a margin."""
+    def _files(self, instance: str, since: int, names: str, unlisted: set[Loss]) -> list[LogFile]:
+        """List the logs so named that were written since then, but for a margin.
+
+        A file is not passed over for what the list does not tell of it. Where the list leads
+        in a circle, that there may be more files is added to ``unlisted``.
+        """
         found: dict[str, LogFile] = {}
         more: dict[str, str] = {}
-        for _ in range(PAGES):
+        seen: set[str] = set()
+        while True:
             page = self._ask(
                 self._client.describe_db_log_files,
                 DBInstanceIdentifier=instance,
-                FilenameContains=MYSQL_LOGS,
+                FilenameContains=names,
                 FileLastWritten=max(0, since - MARGIN) // 1000,
                 **more,
             )
-            for entry in page.get("DescribeDBLogFiles", ()):
-                name = entry["LogFileName"]
-                written, size = entry.get("LastWritten", 0), entry.get("Size", 0)
-                found[name] = LogFile(name, written * 1000, size)
+            for entry in page.get("DescribeDBLogFiles") or ():
+                name, written = entry.get("LogFileName"), entry.get("LastWritten") or 0
+                if name and names in name:
+                    when = _micros(written) if written > 0 else since
+                    found[name] = LogFile(name, when, entry.get("Size") or 0)
             marker = page.get("Marker")
-            if not marker or more == {"Marker": marker}:
+            if not marker:
                 break
+            if marker in seen or len(seen) == PAGES - 1:
+                unlisted.add(Loss(names, "RDS's list of the files does not end"))
+                break
+            seen.add(marker)
             more = {"Marker": marker}
-        return list(found.values())
+        return in_one_format(found.values())
 
     def _portion(self, instance: str, name: str, marker: str, lines: int) -> Mapping[str, Any]:
         return self._ask(
@@ -205,6 +239,16 @@ class RdsSource:
                 wait *= 2
 
 
+def _micros(written: int) -> int:
+    """Return microseconds of what is documented as milliseconds, and may be seconds."""
+    return written * (1_000 if written >= _MILLISECONDS_FROM else 1_000_000)
+
+
+_MILLISECONDS_FROM: Final = 100_000_000_000  # 1973, or as seconds the year 5138
+
+_ODD_XML: Final = (LookupError, TypeError, ValueError)
+"""What botocore's parser raises at XML in which something is missing, double or no number."""
+
 _NO_XML: Final = (
     "RDS answered with something that is no XML",
     "run it again; report it if it stays",
@@ -225,7 +269,7 @@ def _asked(
             action=f"rds:{error.operation_name}",
             instance=instance,
         ) from None
-    except (ResponseParserError, KeyError):  # KeyError: XML, but of something else
+    except (ResponseParserError, *_ODD_XML):
         raise Passing(*_NO_XML) from None
     except NoCredentialsError:
         why = "there are no AWS credentials"

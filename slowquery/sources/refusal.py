@@ -13,6 +13,9 @@ from typing import Final
 _DENIED = re.compile(r"perform: (?P<action>[\w:]+)(?: on resource: (?P<arn>arn:[\w:/.*-]+))?")
 _CODE = re.compile(r"[A-Za-z.]{1,60}")
 
+DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+"""What services call a missing right."""
+
 
 class SourceError(Exception):
     """AWS would not let a log be read: what failed, why, and what to try."""
@@ -44,18 +47,30 @@ class Gone(SourceError):
     """There is no file of this name now."""
 
 
+class Denied(SourceError):
+    """A right is missing: the error names the action and, where AWS does, the resource."""
+
+
+class Nobody(SourceError):
+    """AWS does not accept who asks, whatever is asked."""
+
+
+class NoInstance(SourceError):
+    """There is no instance of this name where it was asked for."""
+
+
 class Invalid(SourceError):
     """A parameter is refused: a marker, where the others have been taken before."""
 
 
 def refusal(code: str, message: str, *, action: str, instance: str) -> SourceError:
     """Return the error for a code on the wire; ``action`` is one as policies name it."""
-    if code in {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}:
+    if code in DENIED:
         return _denied(message, action, instance)
     if code == "InvalidParameterValue" and "binary data" in message:
         return Binary("RDS refuses the file for its binary data", "download it by hand")
-    if code in _REFUSALS:
-        kind, why, hint = _REFUSALS[code]
+    if code in REFUSALS:
+        kind, why, hint = REFUSALS[code]
         return kind(why.format(instance=instance), hint.format(instance=instance))
     named = code if _CODE.fullmatch(code) else "an unknown error"
     kind = Passing if code.startswith("Internal") else SourceError
@@ -68,11 +83,11 @@ def _denied(message: str, action: str, instance: str) -> SourceError:
     action = found["action"] if found else action
     arn = (found and found["arn"]) or f"the instance {instance}"
     hint = f"allow {action} on it; see docs/troubleshooting.md#access-denied"
-    return SourceError(f"access denied for {action} on {arn}", hint)
+    return Denied(f"access denied for {action} on {arn}", hint)
 
 
 _NO_INSTANCE: Final = (
-    SourceError,
+    NoInstance,
     "there is no instance {instance} in this region",
     (
         "the id of an instance and not of a cluster, whose instances each have one, "
@@ -86,7 +101,7 @@ _THROTTLED: Final = (
 )
 _AWAY: Final = (Passing, "RDS is not available", "run it again; look at the AWS Health Dashboard")
 _NOBODY: Final = (
-    SourceError,
+    Nobody,
     "AWS does not accept the credentials",
     "sign in again, or AWS_PROFILE=…; a region must be enabled for the account",
 )
@@ -95,7 +110,7 @@ _INVALID: Final = (
     "RDS does not accept what it is asked for {instance}",
     "the id of the instance in the settings: letters, digits and hyphens",
 )
-_REFUSALS: Final[Mapping[str, tuple[type[SourceError], str, str]]] = {
+REFUSALS: Final[Mapping[str, tuple[type[SourceError], str, str]]] = {
     "DBInstanceNotFound": _NO_INSTANCE,
     "DBInstanceNotFoundFault": _NO_INSTANCE,
     "DBInstanceNotReady": (

@@ -132,10 +132,23 @@ class Seam:
         repeated, doubtful = _decided(too_low)
         begins_at, is_rewound = at, self.is_rewound or repeated > 0
         if not too_low and self._must_be_repeated(at):
-            doubtful = longest_repeat(self.before, data)
-        elif not repeated and not doubtful and not self.is_rewound:
-            repeated, doubtful = _decided(self._begun_too_early(data, mine, to - at))
-            begins_at -= repeated
+            repeated, doubtful = _decided(self._both(data, at))
+            begins_at -= max(0, repeated - self._reach(at))
+            is_rewound = True
+            if not repeated:
+                doubtful = longest_repeat(self.before, data)
+        elif not repeated:
+            early = list(self._begun_too_early(data, mine, to - at))
+            if doubtful:
+                # Of what either may be, it is what both are.
+                sizes_too_low = {repeat.size for repeat in too_low}
+                early = [repeat for repeat in early if repeat.size in sizes_too_low]
+            again, doubtful_too = _decided(early)
+            if self.is_rewound:
+                doubtful = max(doubtful, again)
+            elif again or not doubtful:
+                repeated, doubtful = again, doubtful_too
+                begins_at -= repeated
         missing = 0
         if not _can_be(data, mine, to - begins_at):
             missing = max(0, to - begins_at - mine.most)
@@ -149,7 +162,11 @@ class Seam:
         return self.before.endswith(data)
 
     def _must_be_repeated(self, at: int) -> bool:
-        return self.begins_at is not None and at - self.begins_at < self.whole.least
+        return self._reach(at) > 0
+
+    def _reach(self, at: int) -> int:
+        """Return by how many bytes at least what came reaches beyond ``at``."""
+        return 0 if self.begins_at is None else self.whole.least - (at - self.begins_at)
 
     def _marker_too_low(self, data: bytes, at: int) -> Iterator[_Repeat]:
         """Yield what may be repeated because the marker points to before the end.
@@ -191,6 +208,12 @@ class Seam:
                 if least <= span <= most:
                     yield _Repeat(size, least == span)
 
+    def _both(self, data: bytes, at: int) -> Iterator[_Repeat]:
+        """Yield what may be repeated because the portion begins even before a marker too low."""
+        for size in _repeats(self.before, data):
+            if size >= self._reach(at) and self.before.endswith(data[:size]):
+                yield _Repeat(size, is_usual=True)
+
 
 def _decided(found: Iterable[_Repeat]) -> tuple[int, int]:
     """Return how many bytes are repeated, and how many more may be."""
@@ -219,6 +242,14 @@ def _shown(before: bytes, cut: int, size: int) -> bytes:
 
 def longest_repeat(before: bytes, data: bytes) -> int:
     """Return how many bytes of ``data`` can be the end of ``before`` over again, at most."""
+    return next(_repeats(before, data), 0)
+
+
+def _repeats(before: bytes, data: bytes) -> Iterator[int]:
+    """Yield each number of bytes that can be repeated, the largest first.
+
+    Where there are too many, it yields one that those which were not tried do not exceed.
+    """
     last, head = before[-_LAST:], data[:LONGEST_REPEAT]
     if len(last) == _LAST:
         end = len(head)
@@ -226,12 +257,11 @@ def longest_repeat(before: bytes, data: bytes) -> int:
             found = head.rfind(last, 0, end)
             if found < 0:
                 break
-            size = found + _LAST
-            if before.endswith(head[:size]):
-                return size
-            end = size - 1
+            end = found + _LAST - 1
+            if before.endswith(head[: end + 1]):
+                yield end + 1
         else:
-            return end
-    return next(
-        (size for size in range(min(len(last), len(data)), 0, -1) if last.endswith(data[:size])), 0
-    )
+            yield end
+    for size in range(min(len(last), len(data)), 0, -1):
+        if size < _LAST and last.endswith(data[:size]):
+            yield size

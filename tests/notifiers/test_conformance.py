@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from notifiers.apprise import Apprise
 from notifiers.console import Console
 from notifiers.message import (
     Alert,
@@ -107,13 +108,32 @@ def webhook() -> Iterator[Channel]:
         yield Channel(notifier, lambda: documents(taken), refuse, lone_surrogates_replaced)
 
 
+@contextmanager
+def apprise() -> Iterator[Channel]:
+    taken: list[Request] = []
+    answers: list[Answer] = []
+
+    def answer(request: Request) -> Answer:
+        taken.append(request)
+        return answers[0] if answers else Answer(204)
+
+    def refuse(_: str) -> None:
+        answers.append(Answer(422, {}, f"{HUSH} {MARK}".encode()))
+
+    with Server(answer) as server:
+        address = server.url.replace("http://", "json://")
+        yield Channel(Apprise(url=f"{address}/{HUSH}"), lambda: posted_as_json(taken), refuse)
+
+
 CHANNELS = {
+    "apprise": apprise,
     "slack bot": slack_bot,
     "slack webhook": slack_webhook,
     "console": console,
     "webhook": webhook,
 }
-HAS_CREDENTIAL = sorted(CHANNELS.keys() - {"console"})
+HAS_CREDENTIAL = sorted(CHANNELS.keys() - {"apprise", "console"})
+"""Apprise does not say why a service took nothing."""
 
 
 def no_time_left() -> float:
@@ -123,6 +143,10 @@ def no_time_left() -> float:
 
 def without_waiting(seconds: float) -> None:
     """Stand in for a sleep; what is waited for has tests of its own."""
+
+
+def posted_as_json(taken: list[Request]) -> str:
+    return "\n".join(json.loads(request.body)["message"] for request in taken)
 
 
 def posted(slack: SlackStandIn) -> str:

@@ -12,6 +12,7 @@ from notifiers.webhook import Webhook
 
 HUSH = "zq7-hush-hush-zq7"
 WORKING: dict[str, dict[str, object]] = {
+    "apprise": {"url": f"json://example.com/{HUSH}"},
     "console": {},
     "slack": {"token": HUSH, "channel": "#langsame-abfragen-ü"},
     "webhook": {"url": f"https://example.com/{HUSH}", "headers": {"X-Key": HUSH}},
@@ -31,6 +32,8 @@ def test_every_kind_can_be_created(kind: str) -> None:
     ("kind", "options", "said"),
     [
         ("pigeon", {}, "pigeon.*console, slack, webhook"),
+        ("apprise", {"url": f"pigeon://{HUSH}"}, "url is no address of a service"),
+        ("apprise", {"url": f"{HUSH} {HUSH}"}, "url holds a blank"),
         ("console", {"stream": 1}, "no option stream.*takes no options"),
         ("slack", {"tokn": HUSH}, "no option tokn.*token, channel, webhook_url"),
         ("slack", {"sleep": HUSH}, "no option sleep"),

@@ -29,13 +29,15 @@ from moto.core.botocore_stubber import BotocoreStubber
 from moto.core.common_types import TYPE_RESPONSE
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.core.request import Request as MotoRequest
+from moto.core.responses import BaseResponse
 from moto.rds.models import rds_backends
 
+from tests.sandbox.deployment import CodeDeploy, Deployments, Functions
 from tests.sandbox.ledger import Call, Span
 from tests.sandbox.log_file import Log
 from tests.sandbox.manners import Manners
 from tests.sandbox.rds_logs import Dropped, RdsLogs
-from tests.sandbox.services import CutShort, Rds, Ssm
+from tests.sandbox.services import CloudWatch, CutShort, Rds, Ssm
 from tests.sandbox.web import Answer, Request, Server
 
 ACCOUNT = DEFAULT_ACCOUNT_ID
@@ -67,17 +69,25 @@ def _session() -> boto3.Session:
 class Sandbox:
     """An account with database instances, from entering until leaving.
 
-    ``manners`` are those of every instance that is not given its own.
+    ``manners`` are those of every instance that is not given its own. ``at`` is what AWS's
+    clock says, by default what it is.
     """
 
     _open: ClassVar[int] = 0
     _opening: ClassVar[Lock] = Lock()
 
-    def __init__(self, *, region: str = "eu-central-1", manners: Manners | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        region: str = "eu-central-1",
+        manners: Manners | None = None,
+        at: datetime | None = None,
+    ) -> None:
         self.region = region
         self._manners = manners or Manners()
         self._logs = RdsLogs()
-        self._server = Server(self._answer)
+        self.deployments = Deployments()
+        self._server = Server(self._answer, at)
 
     def __enter__(self) -> Self:
         with Sandbox._opening:
@@ -140,12 +150,15 @@ class Sandbox:
         status: str = "available",
         manners: Manners | None = None,
         next_live: bytes = b"",
+        cluster: str | None = None,
+        parameters: Mapping[str, str] | None = None,
     ) -> str:
         """Add a database instance and its log files; returns its ARN.
 
         ``logs`` maps file names to bytes or paths, or is a directory of them. Files that
         ``last_written`` does not name have the time of their path, or a fixed one.
-        ``next_live`` is what the live file holds after a rotation.
+        ``next_live`` is what the live file holds after a rotation. ``parameters`` are what
+        its parameter group, ``NAME-parameters``, sets; ``cluster`` is what it belongs to.
         """
         if isinstance(logs, Path):
             root = logs
@@ -154,8 +167,25 @@ class Sandbox:
                 for path in root.rglob("*")
                 if path.is_file()
             }
-        database = rds_backends[ACCOUNT][self.region].create_db_instance(
+        rds = rds_backends[ACCOUNT][self.region]
+        group = f"{name}-parameters"
+        rds.create_db_parameter_group(
             {
+                "db_parameter_group_name": group,
+                "db_parameter_group_family": f"{engine}{_ENGINE_VERSIONS[engine][:3]}",
+                "description": "of the sandbox",
+            }
+        )
+        rds.modify_db_parameter_group(
+            group,
+            [
+                {"ParameterName": each, "ParameterValue": value}
+                for each, value in (parameters or {}).items()
+            ],
+        )
+        database = rds.create_db_instance(
+            {
+                "db_parameter_group_name": group,
                 "db_instance_identifier": name,
                 "db_instance_class": "db.t4g.medium",
                 "allocated_storage": 20,
@@ -164,6 +194,7 @@ class Sandbox:
             }
         )
         database.status = status
+        database.db_cluster_identifier = cluster
         self._logs.add(
             name,
             logs,
@@ -175,6 +206,18 @@ class Sandbox:
         )
         arn: str = database.db_instance_arn
         return arn
+
+    def serve(self, name: str, *, logs: Mapping[str, Log], engine: str = "mysql") -> None:
+        """Give log files to an instance that was created by a call of RDS."""
+        self._logs.add(
+            name,
+            logs,
+            engine=engine,
+            status="available",
+            manners=self._manners,
+            last_written={},
+            next_live=b"",
+        )
 
     @property
     def calls(self) -> list[Call]:
@@ -221,12 +264,26 @@ class Sandbox:
             named.pop(ours, None)
         return Answer(status, named, raw)
 
+    def _own(self, service: str, region: str, request: Request) -> BaseResponse | None:
+        """Return who answers here in place of moto's own, if somebody does."""
+        match service:
+            case "rds":
+                return Rds(self._logs if region == self.region else RdsLogs(self._logs.ledger))
+            case "ssm":
+                return Ssm()
+            case "monitoring":
+                return CloudWatch()
+            case "lambda" if request.path.partition("?")[0].endswith("/invocations"):
+                return Functions(self.deployments)
+            case "codedeploy" if "PutLifecycle" in request.headers.get("x-amz-target", ""):
+                return CodeDeploy(self.deployments)
+            case _:
+                return None
+
     def _ask(self, service: str, region: str, request: Request) -> TYPE_RESPONSE:
         """Ask moto, which finds a service by the host name that AWS gives it."""
         url = f"http://{service}.{region}.amazonaws.com{request.path}"
-        if service in {"rds", "ssm"}:
-            logs = self._logs if region == self.region else RdsLogs(self._logs.ledger)
-            response = Rds(logs) if service == "rds" else Ssm()
+        if response := self._own(service, region, request):
             asked = MotoRequest.from_primitives(request.method, url, request.headers, request.body)
             return response._dispatch(asked, url, asked.headers)  # noqa: SLF001 - what moto's routes call
         headers = HTTPHeaders()

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from contextlib import redirect_stdout
+from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -18,12 +19,18 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 import handler
+from slowquery.health import page
+from slowquery.health.check import Check
+from slowquery.health.examination import World, examine
+from slowquery.settings import HealthRights, read_file
+from slowquery.window import parse_time, to_datetime
 from tests.sandbox.aws import Sandbox
 from tests.sandbox.log_file import LIVE
 from tests.sandbox.slack_stand_in import Post, SlackStandIn, as_text
 
 LOG = Path(__file__).parent.parent / "logs" / "mysql-9.7.log.gz"
 EVENT = {"scheduled_time": "2026-11-22T05:10:00Z"}
+HEALTH_AT = parse_time("2026-11-22T05:14Z")
 SETTINGS = """\
 instances: [shop-db, stage-db]
 channels:
@@ -65,6 +72,36 @@ def run() -> tuple[list[Post], str]:
         return slack.posts, said.getvalue()
 
 
+def health() -> list[Check]:
+    """Return what the health check says of the same databases, an hour's digest later."""
+    at = to_datetime(HEALTH_AT)
+    run_at = datetime(2026, 11, 22, 5, 10, tzinfo=UTC)
+    written = datetime(2026, 11, 22, 5, tzinfo=UTC)
+    logs = {f"{LIVE}.2026-11-22.05": LOG.read_bytes(), LIVE: b""}
+    parameters = {"slow_query_log": "1", "log_output": "FILE", "long_query_time": "0.01"}
+    scopes = ("chat:write", "channels:read")
+    with (
+        Sandbox(at=at) as aws,
+        SlackStandIn(scopes=scopes) as slack,
+        TemporaryDirectory() as folder,
+    ):
+        settings = Path(folder, "settings.yml")
+        by_id = SETTINGS.replace("#slow-queries", next(iter(slack.channels)))
+        settings.write_text(by_id.format(slack=slack.url), encoding="utf-8")
+        aws.add_instance("shop-db", logs=logs, last_written=written, parameters=parameters)
+        aws.add_instance("stage-db", logs={}, status="stopped", parameters=parameters)
+        cloudwatch = aws.client("cloudwatch")
+        for name, dimensions in (("RunDuration", []), ("DigestsDelivered", ["team"])):
+            named = [{"Name": "Channel", "Value": each} for each in dimensions]
+            datum = {"MetricName": name, "Dimensions": named, "Timestamp": run_at, "Value": 1.0}
+            cloudwatch.put_metric_data(Namespace="SlowQuery", MetricData=[datum])
+        with patch.dict(os.environ, aws.environ | {"SLACK_TOKEN": slack.token}):
+            every = HealthRights(parameters=True, metrics=True, alarms=True)
+            found = replace(read_file(os.environ, str(settings)), health=every)
+            world = World("slowquery, in a terminal", HEALTH_AT, lambda: 300.0, {})
+            return examine(found, settings.name, world)
+
+
 def main() -> None:
     """Run the hour and show what came of it."""
     posts, log = run()
@@ -74,6 +111,7 @@ def main() -> None:
         "#slow-queries": first,
         f"its thread, {len(thread)} replies": "\n\n".join(thread),
         "CloudWatch metrics (EMF, on the function's log)": log.rstrip(),
+        "slowquery health": page.text(health(), HEALTH_AT, width=80).rstrip(),
     }
     for title, text in sections.items():
         sys.stdout.write(f"── {title} {'─' * max(4, 72 - len(title))}\n\n")

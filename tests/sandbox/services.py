@@ -1,4 +1,4 @@
-"""moto's RDS and SSM, with the two log calls and with the resources that policies name.
+"""moto's RDS, SSM and CloudWatch, with the two log calls and with the resources that policies name.
 
 moto reports the resource ``*`` for both services, so that a policy scoped to an ARN would
 refuse everything, and its refusals name no resource. Both are put right by subclasses:
@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 from http import HTTPStatus
+from typing import Any
 
+from moto.cloudwatch.responses import CloudWatchResponse
 from moto.core.common_types import TYPE_RESPONSE
 from moto.core.exceptions import AccessDeniedError
 from moto.core.responses import BaseResponse
+from moto.iam.access_control import IAMRequest
 from moto.rds.responses import RDSResponse
 from moto.ssm.responses import SimpleSystemManagerResponse
 from werkzeug.exceptions import HTTPException
@@ -32,13 +35,15 @@ class CutShort(Exception):
         self.body = body
 
 
-class _Denied(HTTPException):
+class Denied(HTTPException):
+    """A right is missing, in the service's own words."""
+
     def __init__(self, status: int, body: str) -> None:
         super().__init__(body)
         self.code = status
 
 
-class _Scoped(BaseResponse):
+class Scoped(BaseResponse):
     """A service whose refusals name who, which action and which resource, as IAM's do."""
 
     def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
@@ -52,7 +57,7 @@ class _Scoped(BaseResponse):
             )
             raise self._denied(message) from denied
 
-    def _denied(self, message: str) -> _Denied:
+    def _denied(self, message: str) -> Denied:
         raise NotImplementedError
 
     def _arn(self, resource: str) -> str:
@@ -60,7 +65,7 @@ class _Scoped(BaseResponse):
         return f"arn:{self.partition}:{self.service_name}:{place}:{resource}"
 
 
-class Rds(_Scoped, RDSResponse):
+class Rds(Scoped, RDSResponse):
     """moto's RDS; the log calls are answered by ``logs``, whose ledger lists every call."""
 
     def __init__(self, logs: RdsLogs) -> None:
@@ -109,14 +114,18 @@ class Rds(_Scoped, RDSResponse):
         name = self.params.get("DBInstanceIdentifier")
         if name or self._get_action() == "DescribeDBInstances":
             return self._arn(f"db:{name or '*'}")
+        if cluster := self.params.get("DBClusterIdentifier"):
+            return self._arn(f"cluster:{cluster}")
+        if group := self.params.get("DBParameterGroupName"):
+            return self._arn(f"pg:{group}")
         return "*"
 
-    def _denied(self, message: str) -> _Denied:
+    def _denied(self, message: str) -> Denied:
         body = wire.refusal(Refusal("AccessDenied", message, HTTPStatus.FORBIDDEN))
-        return _Denied(HTTPStatus.FORBIDDEN, body)
+        return Denied(HTTPStatus.FORBIDDEN, body)
 
 
-class Ssm(_Scoped, SimpleSystemManagerResponse):
+class Ssm(Scoped, SimpleSystemManagerResponse):
     """moto's SSM, with the parameter as the resource of ``GetParameter``."""
 
     def _determine_resource(self) -> str:
@@ -124,9 +133,30 @@ class Ssm(_Scoped, SimpleSystemManagerResponse):
             return self._arn(f"parameter/{self._get_param('Name').lstrip('/')}")
         return "*"
 
-    def _denied(self, message: str) -> _Denied:
+    def _denied(self, message: str) -> Denied:
         body = {"__type": "AccessDeniedException", "Message": message}
-        return _Denied(HTTPStatus.BAD_REQUEST, json.dumps(body))
+        return Denied(HTTPStatus.BAD_REQUEST, json.dumps(body))
+
+
+class _OfCloudWatch(IAMRequest):
+    """A request as policies name it: CloudWatch's host is ``monitoring``, its actions are not."""
+
+    def __init__(self, **asked: Any) -> None:  # noqa: ANN401 - moto's own
+        super().__init__(**asked)
+        self._action = self._action.replace("monitoring:", "cloudwatch:")
+
+
+class _CloudWatch(CloudWatchResponse):
+    def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
+        self._authenticate_and_authorize_action(_OfCloudWatch, resource)
+
+
+class CloudWatch(Scoped, _CloudWatch):
+    """moto's CloudWatch, whose actions are looked up as policies name them."""
+
+    def _denied(self, message: str) -> Denied:
+        body = {"__type": "AccessDenied", "message": message}
+        return Denied(HTTPStatus.BAD_REQUEST, json.dumps(body))
 
 
 def _answered(body: str, *, cut_short: bool) -> TYPE_RESPONSE:

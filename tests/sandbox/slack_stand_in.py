@@ -175,8 +175,8 @@ class SlackStandIn:
     def _info(self, body: Json) -> Json:
         if not {"channels:read", "groups:read"} & set(self.scopes):
             return self._lacks("channels:read")
-        channel = self._channel(body.get("channel"))
-        if channel is None:
+        channel = str(body.get("channel"))  # an id: this method knows no names
+        if channel not in self.channels:
             return {"ok": False, "error": "channel_not_found"}
         member = channel not in self.outside
         found = {"id": channel, "name": self.channels[channel], "is_member": member}
@@ -221,10 +221,12 @@ def _json(value: Json, headers: Mapping[str, str] | None = None) -> Answer:
 
 def _arguments(request: Request) -> Json | None:
     kind = request.headers.get("content-type", "").partition(";")[0]
+    if not request.body:
+        return {}
     if kind == "application/json":
         found = json.loads(request.body)
         return found if isinstance(found, dict) else None
-    if kind == "application/x-www-form-urlencoded" or not request.body:
+    if kind == "application/x-www-form-urlencoded":
         return dict(parse_qsl(request.body.decode()))
     return None
 

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Self
@@ -32,10 +33,13 @@ class Answer:
 
 
 class Server:
-    """Answers every request with ``answer(request)``, from entering until leaving."""
+    """Answers every request with ``answer(request)``, from entering until leaving.
 
-    def __init__(self, answer: Callable[[Request], Answer]) -> None:
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer))
+    Its answers are dated ``at``, by default when they are given.
+    """
+
+    def __init__(self, answer: Callable[[Request], Answer], at: datetime | None = None) -> None:
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(answer, at))
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.01,), daemon=True)
 
     @property
@@ -57,8 +61,14 @@ class Server:
         self._http.server_close()
 
 
-def _handler(answer: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandler]:
+def _handler(
+    answer: Callable[[Request], Answer], at: datetime | None
+) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        def date_time_string(self, timestamp: float | None = None) -> str:
+            """Return what stands in the header Date."""
+            return super().date_time_string(at.timestamp() if at else timestamp)
+
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
             headers = {name.lower(): value for name, value in self.headers.items()}
@@ -76,7 +86,7 @@ def _handler(answer: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandler
             self.end_headers()
             self.wfile.write(said.body)
 
-        do_GET = do_POST  # noqa: N815 - the base's name
+        do_GET = do_PUT = do_POST  # noqa: N815 - the base's names
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             """Stay silent: tests read what the process writes."""

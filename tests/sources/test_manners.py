@@ -29,6 +29,7 @@ LINE = 10
 LOG = b"".join(b"line %04d\n" % number for number in range(400))
 CLOSED = f"{LIVE}.2026-11-22.05"
 SMALL = Manners(portion_lines=50)
+GZIP = b"\x1f\x8b"  # what begins so is unpacked by the sandbox, and by RDS under a name in .gz
 
 
 @dataclass
@@ -151,6 +152,11 @@ def test_an_overlap_that_markers_reveal_is_cut_off(manners: Manners) -> None:
     found = served(replace(manners, portion_lines=30))
     assert (found.text, found.losses, found.doubtful) == (LOG, [], 0)
     assert found.logs.ledger.repeated()
+
+
+def test_a_marker_that_is_made_up_is_where_a_portion_ended_that_began_early() -> None:
+    found = served(Manners(portion_lines=30, begins_early=4, loop=(0.6, 0.0)))
+    assert (found.text, found.losses, found.doubtful) == (LOG, [], 0)
 
 
 @pytest.mark.parametrize("manners", [Manners(overlap=4), Manners(begins_early=4)])
@@ -389,7 +395,7 @@ def test_without_any_time_there_is_an_error_that_says_what_to_give() -> None:
 @given(st.binary(max_size=300), st.integers(1, 9), st.integers(1, 100))
 def test_any_bytes_come_as_the_text_that_they_are(log: bytes, lines: int, limit: int) -> None:
     manners = Manners(portion_lines=lines, portion_bytes=limit, rest_follows_cut=True)
-    assume(TRUNCATED.strip() not in log)
+    assume(TRUNCATED.strip() not in log and not log.startswith(GZIP))
     found = served(manners, log)
     if log.isascii():
         assert len(found.text) == len(log)

@@ -68,6 +68,31 @@ def test_portions_that_begin_before_their_marker_lose_the_repeat(
     assert not any(stretch.doubtful or stretch.missing for stretch in stretches)
 
 
+@given(LINES, st.integers(2, 8), st.integers(1, 10), st.integers(1, 10))
+def test_portions_that_begin_before_a_marker_that_is_too_low_lose_the_repeat(
+    lines: list[bytes], each: int, overlap: int, early: int
+) -> None:
+    log, portions, begin = b"".join(lines), [], 0
+    ends = [sum(map(len, lines[:n])) for n in range(each, len(lines), each)] + [len(log)]
+    for end in ends:
+        to = end if end == len(log) else end - overlap
+        portions.append((log[max(0, begin - early) : end], begin, to))
+        begin = to
+    stretches = joined(list(portions))
+    assert text(stretches) == log
+    assert not any(stretch.doubtful or stretch.missing for stretch in stretches)
+
+
+def test_a_repeat_that_one_portion_leaves_open_is_told_by_the_next() -> None:
+    # U+FFFD stands for one to three bytes, so where the first ends is not sure.
+    first = "select '\ufffd\ufffd';\n# Time: 1\n".encode()
+    size = len(first) - 4
+    second = b"# Time: 1\n# User@Host: app\n"
+    stretches = joined([(first, 0, size), (second, size, size + len(second) - 10)])
+    assert text(stretches) == first + second[10:]
+    assert stretches[1].doubtful == 0
+
+
 def test_two_equal_events_at_a_seam_are_two_events() -> None:
     size = len(EVENT)
     stretches = joined([(EVENT, 0, size), (EVENT, size, 2 * size)])
