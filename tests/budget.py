@@ -38,10 +38,11 @@ instances: [shop-db]
 channels:
   team: {{kind: slack, token: env/SLACK_TOKEN, channel: "#slow-queries", base_url: "{url}"}}
 """
-BOTO3: Final = "import sys; sys.path += sys.argv[1:]; import boto3; boto3.client('rds')"
+PATH: Final = "import sys; sys.path += sys.argv[1:]"
+BOTO3: Final = f"{PATH}; import boto3; boto3.client('rds')"
 IMPORTS: Final = f"{BOTO3}; import handler; from slowquery import app"
 NO_SLACK: Final = f"{IMPORTS}; assert not any(name.startswith('slack') for name in sys.modules)"
-RUN: Final = f"""{BOTO3}
+RUN: Final = f"""{PATH}
 import handler
 class Context:
     def get_remaining_time_in_millis(self): return 300_000

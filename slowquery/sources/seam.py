@@ -182,6 +182,9 @@ class Seam:
         first = max(0, span - min(whole.most - last, _OPEN))
         compared = 0
         for cut in range(first, min(last - 1, span + min(last - whole.least, _OPEN)) + 1):
+            # Nearly every cut is none, and one byte tells.
+            if data and before[cut] != data[0] and not _is_within_a_character(before[cut]):
+                continue
             if not data.startswith(_shown(before, cut, _LAST)[: len(data)]):
                 continue
             compared += 1
@@ -202,7 +205,9 @@ class Seam:
         if whole.most > whole.least:
             longest = min(longest, _OPEN)
         for size in range(max(1, whole.least - span), longest + 1):
-            repeated = before[len(before) - size :]
+            if before[-size] != data[0]:
+                continue
+            repeated = before[-size:]
             if data.startswith(repeated):
                 least, most = _without(whole, repeated)
                 if least <= span <= most:
@@ -235,9 +240,13 @@ def _shown(before: bytes, cut: int, size: int) -> bytes:
     One that begins inside a character begins with U+FFFD, one for each byte left of it.
     """
     rest = cut
-    while rest < len(before) and 0x80 <= before[rest] < 0xC0:  # noqa: PLR2004 - what goes on, in UTF-8
+    while rest < len(before) and _is_within_a_character(before[rest]):
         rest += 1
     return _REPLACED * (rest - cut) + before[rest : rest + size]
+
+
+def _is_within_a_character(byte: int) -> bool:
+    return 0x80 <= byte < 0xC0  # noqa: PLR2004 - what goes on, in UTF-8
 
 
 def longest_repeat(before: bytes, data: bytes) -> int:

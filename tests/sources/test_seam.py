@@ -36,6 +36,12 @@ def test_what_markers_say_is_consecutive_is_kept_whatever_it_holds(
     assert not any(stretch.doubtful or stretch.missing for stretch in stretches)
 
 
+@given(TEXTS, st.integers(0, 70), st.integers(0, 70))
+def test_nothing_repeats_nothing(log: bytes, at: int, span: int) -> None:
+    _, stretch = joined([(log, 0, len(log)), (b"", at, at + span)])
+    assert (stretch.data, stretch.doubtful, stretch.missing) == (b"", 0, span)
+
+
 LINES = st.lists(st.integers(0, 999), min_size=4, max_size=30, unique=True).map(
     lambda numbers: [b"line %03d of this log\n" % number for number in numbers]
 )
