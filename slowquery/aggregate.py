@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeAlias
+from operator import itemgetter
+from typing import Final, Protocol, TypeVar
 
 from slowquery import sketch
 from slowquery.fingerprint import Fingerprint, Fingerprinter
@@ -58,9 +59,27 @@ class Selection:
         return query_id in self.ignored_query_ids or query_id[16:] in self.ignored_query_ids
 
 
-Event: TypeAlias = tuple[int | None, int, int, int, int, int, int, int, int]
-"""When it ended, query time and its bucket, lock time and its bucket, rows sent and examined,
-parse time, bind time."""
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """The columns of buckets (see ``slowquery.sketch``) that durations of a batch fall into."""
+
+    query_time: Sequence[int]
+    lock_time: Sequence[int]
+
+    @classmethod
+    def of(cls, batch: Batch) -> Buckets:
+        """Return those of a batch; a duration that is not logged has none."""
+        return cls(sketch.buckets(batch.query_time), sketch.buckets(batch.lock_time or ()))
+
+
+class Pick(Protocol):
+    """Takes the events of one query class out of a column of a batch."""
+
+    def __call__(self, column: Sequence[_T], /) -> Sequence[_T]:
+        """Return their values, in order."""
 
 
 @dataclass(slots=True)
@@ -75,8 +94,8 @@ class Figure:
     def add(self, values: Sequence[int], buckets: Iterable[int] = ()) -> None:
         """Count the values of at least one event, and the buckets they fall into."""
         self.sum += sum(values)
-        self.min = min(self.min, *values)
-        self.max = max(self.max, *values)
+        least, most = min(values), max(values)
+        self.min, self.max = min(self.min, least), max(self.max, most)
         self.sketch.update(buckets)
 
     def merge(self, other: Figure) -> None:
@@ -142,28 +161,26 @@ class QueryStats:
     first_seen: int | None = None
     last_seen: int | None = None
 
-    def add(self, events: Sequence[Event], batch: Batch) -> None:
-        """Count at least one event of the class; ``batch`` tells what is logged of them."""
+    def add(self, pick: Pick, batch: Batch, buckets: Buckets) -> None:
+        """Count the events, at least one, that ``pick`` takes out of a batch."""
         self.expect(batch)
-        ended, query, query_buckets, lock, lock_buckets, sent, examined, parse, bind = zip(
-            *events, strict=True
-        )
-        self.count += len(events)
-        self.query_time.add(query, query_buckets)
+        query_time = pick(batch.query_time)
+        self.count += len(query_time)
+        self.query_time.add(query_time, pick(buckets.query_time))
         if batch.lock_time is not None and self.lock_time:
-            self.lock_time.add(lock, lock_buckets)
+            self.lock_time.add(pick(batch.lock_time), pick(buckets.lock_time))
         if batch.rows_sent is not None and self.rows_sent:
-            self.rows_sent.add(sent)
+            self.rows_sent.add(pick(batch.rows_sent))
         if batch.rows_examined is not None and self.rows_examined:
-            self.rows_examined.add(examined)
+            self.rows_examined.add(pick(batch.rows_examined))
         if batch.parse_time is not None and self.parse_time:
-            self.parse_time.add(parse)
+            self.parse_time.add(pick(batch.parse_time))
         if batch.bind_time is not None and self.bind_time:
-            self.bind_time.add(bind)
-        if None in ended:
-            ended = tuple(moment for moment in ended if moment is not None)
-        if ended:
-            self.seen(min(ended), max(ended))
+            self.bind_time.add(pick(batch.bind_time))
+        ended = pick(batch.ended_at)
+        known = [moment for moment in ended if moment is not None]
+        if known:
+            self.seen(min(known), max(known))
 
     def expect(self, batch: Batch) -> None:
         """Have a figure, without values yet, for whatever is logged of the batch's events."""
@@ -294,14 +311,15 @@ class Table:
         batch = self._not_ignored(self._in_window(batch))
         fingerprints = self._fingerprinter.fingerprints(batch.statements)
         places: dict[Fingerprint, QueryStats] = {}
-        for fingerprint, events in _grouped(fingerprints, batch).items():
+        buckets = Buckets.of(batch)
+        for fingerprint, pick in _picks(fingerprints):
             if self._selection.ignores_query(fingerprint.query_id):
-                self.account.excluded[IGNORED] += len(events)
+                self.account.excluded[IGNORED] += len(pick(fingerprints))
                 continue
             if fingerprint.truncated:
-                self.account.truncated += len(events)
+                self.account.truncated += len(pick(fingerprints))
             stats = places[fingerprint] = self._class(fingerprint)
-            stats.add(events, batch)
+            stats.add(pick, batch, buckets)
         origins = Counter(zip(fingerprints, batch.clients, batch.databases, strict=True))
         for (fingerprint, client, database), count in origins.items():
             if place := places.get(fingerprint):
@@ -378,23 +396,13 @@ class Table:
         return batch.select(chosen)
 
 
-def _grouped(fingerprints: list[Fingerprint], batch: Batch) -> dict[Fingerprint, list[Event]]:
-    """Return the events of each fingerprint, with 0 for what is not logged."""
-    not_logged = [0] * len(fingerprints)
-    lock_time = batch.lock_time or not_logged
-    events = zip(
-        batch.ended_at,
-        batch.query_time,
-        sketch.buckets(batch.query_time),
-        lock_time,
-        not_logged if batch.lock_time is None else sketch.buckets(lock_time),
-        batch.rows_sent or not_logged,
-        batch.rows_examined or not_logged,
-        batch.parse_time or not_logged,
-        batch.bind_time or not_logged,
-        strict=True,
-    )
-    groups: defaultdict[Fingerprint, list[Event]] = defaultdict(list)
-    for fingerprint, event in zip(fingerprints, events, strict=True):
-        groups[fingerprint].append(event)
-    return groups
+def _picks(fingerprints: list[Fingerprint]) -> Iterator[tuple[Fingerprint, Pick]]:
+    """Yield each fingerprint with what takes its events out of a column."""
+    places: defaultdict[Fingerprint, list[int]] = defaultdict(list)
+    for place, fingerprint in enumerate(fingerprints):
+        places[fingerprint].append(place)
+    for fingerprint, of_this in places.items():
+        if len(of_this) > 1:
+            yield fingerprint, itemgetter(*of_this)
+        else:  # of one place it would return no sequence
+            yield fingerprint, itemgetter(slice(of_this[0], of_this[0] + 1))

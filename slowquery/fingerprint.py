@@ -26,6 +26,7 @@ would read otherwise.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import md5
 from typing import Final
@@ -68,6 +69,11 @@ class Fingerprint:
         digest = md5(self.text.encode(), usedforsecurity=False).hexdigest().upper()
         object.__setattr__(self, "query_id", digest)
 
+
+LIST_OF_NUMBERS: Final = re.compile(
+    rb"\((?:(?<=\b[iI][nN]\()|(?<=\b[iI][nN] \())[0-9]++(?:, ?[0-9]++)++\)"
+)
+"""A list that is ``in(?+)`` however long it is, even if it stands in a string."""
 
 _SEPARATOR = b"\0"
 _BLANK = b"\1"
@@ -220,8 +226,6 @@ _NEXT_LONG_ROW = re.compile(rb"\)[ \n\t\r\f]*+,[ \n\t\r\f]*+\(")
 _ESCAPE: Final = b"\2"
 # What could begin a name, a comment or a string in double quotes.
 _STRANGE: Final = b'"\\#/$\0\1\2'
-# A list of numbers, which is `in(?+)` however long, even if it stands in a string.
-_NUMBERS = re.compile(rb"\((?:(?<=\b[iI][nN]\()|(?<=\b[iI][nN] \())[0-9]++(?:, ?[0-9]++)++\)")
 _NULL = re.compile(rb"\bnull\b")
 _LIST = re.compile(rb"(?<!\Acall )\b(in|values?)(?:[ ,]*+\([ ?,]*+\))++")
 _ROWS = re.compile(rb"(\bin ?\( ?(\([ ?,]*+\)) ?, ?\2)(?: ?, ?\2)++")
@@ -305,7 +309,7 @@ def _abridged(statement: bytes, grammar: _Grammar) -> bytes:
     first_row = _first_row(statement, grammar)
     if len(first_row) <= SHAPE_LIMIT or _CALL_BEGINS.match(first_row):
         return first_row
-    return _NUMBERS.sub(b"(0)", first_row)
+    return LIST_OF_NUMBERS.sub(b"(0)", first_row)
 
 
 def _first_row(statement: bytes, grammar: _Grammar) -> bytes:
@@ -358,25 +362,14 @@ def _confusing(statements: list[bytes], joined: bytes, doubt: re.Pattern[bytes])
         found += [match.start() for match in _TICKED.finditer(joined + _SEPARATOR) if match[1]]
     if b"\\'" in joined:
         found += [match.start() for match in doubt.finditer(joined)]
-    for sign in (_BLANK, CUT_MARK):
-        at = joined.find(sign)
-        while at >= 0:
-            found.append(at)
-            at = joined.find(sign, at + 1)
-    indexes = set()
-    index = passed = 0
-    for at in sorted(found):
-        index += joined.count(_SEPARATOR, passed, at)
-        passed = at
-        indexes.add(index)
-    return indexes
+    return statements_at([*found, *places_of((_BLANK, CUT_MARK), joined)], joined)
 
 
-class _Shapes:
-    """Remembers statements by their *shape*, in which all digits are alike, for a while.
+class Memory:
+    """Remembers fingerprints by what their statements have in common, for a while.
 
-    The young shapes grow old together, and the old ones are forgotten unless they are asked
-    for again in time.
+    The young ones grow old together, and the old ones are forgotten unless they are asked for
+    again in time.
     """
 
     def __init__(self) -> None:
@@ -384,25 +377,52 @@ class _Shapes:
         self._old: dict[bytes, Fingerprint] = {}
         self._left = REMEMBERED_BYTES // 2
 
-    def find(self, shapes: list[bytes]) -> list[Fingerprint | None]:
-        """Return what is remembered of each shape."""
-        found = list(map(self._young.get, shapes))
+    def find(self, keys: list[bytes]) -> list[Fingerprint | None]:
+        """Return what is remembered of each key."""
+        found = list(map(self._young.get, keys))
         if self._old and None in found:
             for index in [index for index, one in enumerate(found) if one is None]:
-                if old := self._old.get(shapes[index]):
-                    self.remember(shapes[index], old)
+                if old := self._old.get(keys[index]):
+                    self.remember(keys[index], old)
                     found[index] = old
         return found
 
-    def remember(self, shape: bytes, fingerprint: Fingerprint) -> None:
-        """Take note of a shape, unless the statements that have it may differ."""
-        if len(shape) > SHAPE_LIMIT or _TELLING_DIGIT.search(shape):
-            return
-        self._left -= len(shape) + REMEMBERED_ENTRY
+    def remember(self, key: bytes, fingerprint: Fingerprint) -> None:
+        """Take note of a key."""
+        self._left -= len(key) + REMEMBERED_ENTRY
         if self._left < 0:
             self._old, self._young = self._young, {}
             self._left = REMEMBERED_BYTES // 2
-        self._young[shape] = fingerprint
+        self._young[key] = fingerprint
+
+
+def statements_at(places: Iterable[int], joined: bytes) -> set[int]:
+    """Return which of the statements, joined by NUL, the places are in."""
+    indexes = set()
+    index = passed = 0
+    for at in sorted(places):
+        index += joined.count(_SEPARATOR, passed, at)
+        passed = at
+        indexes.add(index)
+    return indexes
+
+
+def places_of(signs: Iterable[bytes], joined: bytes) -> Iterator[int]:
+    """Yield where the signs begin."""
+    for sign in signs:
+        at = joined.find(sign)
+        while at >= 0:
+            yield at
+            at = joined.find(sign, at + 1)
+
+
+def tags_of(comment: bytes, keys: frozenset[str]) -> Iterator[tuple[str, str]]:
+    """Yield the tags in the text of a comment whose keys are wanted, as they come."""
+    for pair in comment.split(b","):
+        tag = _TAG.fullmatch(pair.strip())
+        value = unquote_to_bytes(tag[3]) if tag else b""
+        if tag and _TAG_VALUE.fullmatch(value) and tag[1].decode() in keys:
+            yield tag[1].decode(), value.decode()
 
 
 class Fingerprinter:
@@ -411,7 +431,7 @@ class Fingerprinter:
     def __init__(self, mode: SqlMode | None = None) -> None:
         self._mode = mode or SqlMode()
         self._grammar = _Grammar(self._mode)
-        self._shapes = _Shapes()
+        self._shapes = Memory()
         self._known: dict[bytes, Fingerprint] = {}
         self._texts: dict[tuple[str, bool], Fingerprint] = {}
         self._remembered = 0
@@ -435,7 +455,8 @@ class Fingerprinter:
         found = self._by_outline([statements[index] for index in unknown]) if unknown else ()
         for index, fingerprint in zip(unknown, found, strict=True):
             known[index] = fingerprint
-            self._shapes.remember(shapes[index], fingerprint)
+            if len(shapes[index]) <= SHAPE_LIMIT and not _TELLING_DIGIT.search(shapes[index]):
+                self._shapes.remember(shapes[index], fingerprint)
         return [fingerprint for fingerprint in known if fingerprint is not None]
 
     def tags(self, statement: bytes, keys: frozenset[str]) -> list[tuple[str, str]]:
@@ -446,17 +467,13 @@ class Fingerprinter:
         digits and ``_./#:``, or that is long, is no tag: it may be a literal. A whole
         statement whose quotes do not pair up has none: a comment may be a part of a literal.
         """
-        found = []
+        found: list[tuple[str, str]] = []
         whole = statement.rstrip(b"\r\n").endswith(b";")
         for match in self._grammar.token.finditer(statement):
             if whole and match.lastgroup == "open":
                 return []
             if match.lastgroup == "comment" and match[0].startswith(b"/*"):
-                for pair in match[0][2:-2].split(b","):
-                    tag = _TAG.fullmatch(pair.strip())
-                    value = unquote_to_bytes(tag[3]) if tag else b""
-                    if tag and _TAG_VALUE.fullmatch(value) and tag[1].decode() in keys:
-                        found.append((tag[1].decode(), value.decode()))
+                found += tags_of(match[0][2:-2], keys)
         return found
 
     def _by_outline(self, statements: list[bytes]) -> list[Fingerprint]:

@@ -25,15 +25,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 from slowquery.fingerprint import (
     CUT_MARK,
+    LIST_OF_NUMBERS,
     OUTLINE_LIMIT,
-    REMEMBERED_BYTES,
-    REMEMBERED_ENTRY,
     SHAPE_LIMIT,
     Fingerprint,
+    Memory,
+    places_of,
+    statements_at,
+    tags_of,
 )
 
 _SEPARATOR = b"\0"
@@ -93,9 +95,6 @@ _DOUBTFUL_STRING = re.compile(rb"(?<!\\)(?:\\\\)*+\\'")
 _WORD = re.compile(rb"[A-Za-z_\x80-\xff]")
 _ESCAPES = re.compile(rb"(?<![%b])[eE]\Z" % _W)
 
-_TAG = re.compile(rb"([A-Za-z_][A-Za-z0-9_.-]{0,63})\s*+=\s*+('?)([^']*+)\2")
-_TAG_VALUE = re.compile(rb"[A-Za-z0-9_./#:]{1,100}")
-
 _CONTROLS: Final = bytes(byte for byte in (*range(1, 32), 127) if byte != _BLANK[0])
 _FLAT: Final = bytes.maketrans(_CONTROLS, b" " * len(_CONTROLS))
 _PREFIXED = re.compile(rb"(?:(?<![%b])(?:[ebxn]|u&))?+\x01" % _W)
@@ -134,6 +133,11 @@ _LONG = re.compile(
     rb"|((?i:\bin%(ws)b\(|\barray%(ws)b\[)%(ws)b\x01)(?:%(ws)b,%(ws)b\x01)++(?=%(ws)b[)\]])"
     rb"|((?i:\bvalues)%(ws)b%(row)b)(?:%(ws)b,%(ws)b%(row)b)++" % {b"ws": _WS, b"row": _FLAT_ROW}
 )
+_INSERT = re.compile(
+    rb"%(ws)binsert%(ws)binto\b[^']*?\bvalues%(ws)b(?=\()" % {b"ws": _WS}, re.IGNORECASE
+)
+_ROWS = re.compile(rb"(%(row)b)(?:%(ws)b,%(ws)b%(row)b)++" % {b"ws": _WS, b"row": _FLAT_ROW})
+_STRANGE_SIGNS: Final = b'"$\0\1'
 _ROW_EDGE = re.compile(rb"\bvalues ?\(|\bin ?\( ?\(|[()]")
 _NEXT_ROW = re.compile(rb" ?, ?\(")
 _LIMIT = re.compile(rb"(?<!\boffset \? )(?:\boffset \? )*+\blimit \?(?: offset \?)*+")
@@ -144,43 +148,12 @@ _BEHIND_UNIONS = re.compile(
 _MARKS: Final = (b" /*repeat union*/", b" /*repeat union all*/")
 
 
-class _Memory:
-    """Fingerprints by what statements have in common, for a while.
-
-    The young ones grow old together, and the old ones are forgotten unless they are asked for
-    again in time.
-    """
-
-    def __init__(self) -> None:
-        self._young: dict[bytes, Fingerprint] = {}
-        self._old: dict[bytes, Fingerprint] = {}
-        self._left = REMEMBERED_BYTES // 2
-
-    def find(self, keys: list[bytes]) -> list[Fingerprint | None]:
-        """Return what is remembered of each key."""
-        found = list(map(self._young.get, keys))
-        if self._old and None in found:
-            for index in [index for index, one in enumerate(found) if one is None]:
-                if old := self._old.get(keys[index]):
-                    self.remember(keys[index], old)
-                    found[index] = old
-        return found
-
-    def remember(self, key: bytes, fingerprint: Fingerprint) -> None:
-        """Take note of a key."""
-        self._left -= len(key) + REMEMBERED_ENTRY
-        if self._left < 0:
-            self._old, self._young = self._young, {}
-            self._left = REMEMBERED_BYTES // 2
-        self._young[key] = fingerprint
-
-
 class PostgresFingerprinter:
     """Turns PostgreSQL's statements into fingerprints, and remembers those it has seen."""
 
     def __init__(self) -> None:
-        self._shapes = _Memory()
-        self._outlines = _Memory()
+        self._shapes = Memory()
+        self._outlines = Memory()
 
     def __reduce__(self) -> tuple[type[PostgresFingerprinter], tuple[()]]:
         """Let a copy for another process begin with nothing learnt."""
@@ -188,6 +161,10 @@ class PostgresFingerprinter:
 
     def fingerprints(self, statements: list[bytes]) -> list[Fingerprint]:
         """Return the fingerprint of each statement."""
+        statements = [
+            statement if len(statement) <= SHAPE_LIMIT else _abridged(statement)
+            for statement in statements
+        ]
         shapes = [
             statement.translate(_ANY_DIGIT) if len(statement) <= SHAPE_LIMIT else statement
             for statement in statements
@@ -222,16 +199,12 @@ class PostgresFingerprinter:
         As :meth:`slowquery.fingerprint.Fingerprinter.tags` does. A statement that ends inside a
         token has none: a comment may be a part of a literal.
         """
-        found = []
+        found: list[tuple[str, str]] = []
         for kind, start, end in _tokens(statement):
             if kind == "open":
                 return []
             if kind == "comment":
-                for pair in statement[start + 2 : end - 2].split(b","):
-                    tag = _TAG.fullmatch(pair.strip())
-                    value = unquote_to_bytes(tag[3]) if tag else b""
-                    if tag and _TAG_VALUE.fullmatch(value) and tag[1].decode() in keys:
-                        found.append((tag[1].decode(), value.decode()))
+                found += tags_of(statement[start + 2 : end - 2], keys)
         return found
 
     def _by_outline(self, statements: list[bytes]) -> list[Fingerprint]:
@@ -266,6 +239,48 @@ class PostgresFingerprinter:
         return known
 
 
+def _abridged(statement: bytes) -> bytes:
+    """Leave out of a long statement what is sure not to matter, that it may be remembered."""
+    first_row = _first_row(statement)
+    if len(first_row) <= SHAPE_LIMIT or b'"' in first_row:
+        return first_row
+    return LIST_OF_NUMBERS.sub(b"(0)", first_row)
+
+
+def _first_row(statement: bytes) -> bytes:
+    """Drop the later rows of an ``insert``, if they are sure to be just rows.
+
+    Outside of its strings nothing then begins a name, a comment or another kind of string, so
+    that every second piece between two quotes is one.
+    """
+    insert = _INSERT.match(statement)
+    if (
+        not insert
+        or _is_strange(insert[0].replace(b'"', b""))
+        or b"'" in insert[0]
+        or insert[0].count(b'"') % 2
+        or CUT_MARK in statement
+        or b"\\'" in statement
+    ):
+        return statement
+    pieces = statement.split(b"'")
+    outside = b"'".join(pieces[::2])
+    if len(pieces) % 2 == 0 or _is_strange(outside[insert.end() :]):
+        return statement
+    rows = _ROWS.match(outside, insert.end())
+    if not rows:
+        return statement
+    kept = outside.count(b"'", 0, rows.end(1))
+    behind = outside.count(b"'", 0, rows.end())
+    first, rest = outside[: rows.end(1)].rpartition(b"'")[2], outside[rows.end() :]
+    rest = rest.partition(b"'")[0]
+    return b"'".join([*pieces[: 2 * kept], first + rest, *pieces[2 * behind + 1 :]])
+
+
+def _is_strange(text: bytes) -> bool:
+    return len(text.translate(None, _STRANGE_SIGNS)) < len(text) or b"--" in text or b"/*" in text
+
+
 def _aside(statements: list[bytes], joined: bytes) -> set[int]:
     """Return the statements in which the cheap pattern could take one thing for another.
 
@@ -285,18 +300,7 @@ def _aside(statements: list[bytes], joined: bytes) -> set[int]:
         found += [match.start() for match in _QUOTED.finditer(joined + _SEPARATOR) if match[1]]
     if b"\\'" in joined:
         found += [match.start() for match in _DOUBT.finditer(joined)]
-    for sign in (_BLANK, CUT_MARK):
-        at = joined.find(sign)
-        while at >= 0:
-            found.append(at)
-            at = joined.find(sign, at + 1)
-    indexes = set()
-    index = passed = 0
-    for at in sorted(found):
-        index += joined.count(_SEPARATOR, passed, at)
-        passed = at
-        indexes.add(index)
-    return indexes
+    return statements_at([*found, *places_of((_BLANK, CUT_MARK), joined)], joined)
 
 
 def _tokens(statement: bytes) -> Iterator[tuple[str, int, int]]:

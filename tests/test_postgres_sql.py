@@ -18,6 +18,7 @@ from slowquery.fingerprint import (
     OUTLINE_LIMIT,
     REMEMBERED_BYTES,
     REMEMBERED_ENTRY,
+    SHAPE_LIMIT,
     Fingerprint,
 )
 from slowquery.postgres_sql import PostgresFingerprinter
@@ -577,6 +578,51 @@ def test_what_is_dropped_early_from_a_long_statement_is_what_does_not_matter(
             [statement, b"p" * OUTLINE_LIMIT + statement]
         )
         assert long.text == "p" * OUTLINE_LIMIT + short.text
+
+
+_HEADS = st.sampled_from(
+    [
+        b"insert into t values ",
+        b'\n  Insert\tinto "a),(b" ("values (", c)\n VALUES\n',
+        b"insert into t (a) values",
+        b'insert into t /* values (1),(2) */ select "),(" from u where x in ',
+        b"insert into t select 'values (' from u where x in ",
+        b"with a as (values (1), (2)) insert into t values ",
+        b"select a from t where a in ",
+        b'select "x in ',
+    ]
+)
+_ROWS = st.lists(
+    st.sampled_from(
+        [
+            b"(1, 'a),(b')",
+            b"(now(), '', default)",
+            b'( "),(", 2 )',
+            b"(1",
+            b")",
+            b"('it''s', E'O\\'Brien', 'C:\\')",
+            b"('\"', '--', '/*', '$$', '\1\2')",
+            b"((1), ((2)), f(g(1)))",
+            b"(1) -- '",
+            b"(1) /* ' */",
+            b"($$'$$), ($1)",
+            b"(U&'a', B'1') on conflict (a) do update set b = 'x' where c in (1, 2)",
+            b"(1, 2, 3)",
+            CUT_MARK,
+        ]
+    )
+)
+_LONG = [b"('" + b"a" * SHAPE_LIMIT + b"')", b"(" + b", ".join([b"17"] * SHAPE_LIMIT) + b")"]
+
+
+@given(_HEADS, _ROWS, st.sampled_from(_LONG), statements | noise)
+def test_what_is_dropped_from_a_long_list_of_rows_is_what_does_not_matter(
+    head: bytes, rows: list[bytes], long: bytes, rest: bytes
+) -> None:
+    for place in (0, len(rows)):
+        statement = head + b" , ".join([*rows[:place], long, *rows[place:]]) + rest
+        as_it_is = PostgresFingerprinter().fingerprint(statement)
+        assert told(PostgresFingerprinter().fingerprints([statement])) == told([as_it_is])
 
 
 def test_what_is_remembered_is_bounded() -> None:
