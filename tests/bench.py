@@ -1,7 +1,7 @@
 """How fast reading is and how much memory it takes, beside the peers: ``tasks.py bench``.
 
 Machines are noisy, so nothing is a time alone: each round runs every tool once, in turn, on
-the same log and the same core, and a figure is the ratio of the two runs of a round. What is
+the same log and the same core, among runs of ours, and a figure is the ratio of the two. What is
 compared is the whole process, start-up included, by the operating system's own account.
 
 Results are compared before speed is: a tool that gives another answer is faster at nothing.
@@ -39,6 +39,9 @@ MIB: Final = 1024 * 1024
 OURS: Final = (sys.executable, "-m", "slowquery", "digest", "--format", "json", "--limit", "0")
 PT: Final = ("pt-query-digest", "--limit", "100%", "--output", "json", "--no-version-check")
 DUMPSLOW: Final = ("mariadb-dumpslow",)
+AROUND: Final = 2
+"""Runs of ours before each run of a peer, and as many behind it."""
+
 PGBADGER: Final = (
     *("pgbadger", "--quiet", "--jobs", "1", "--format", "stderr"),
     *("--prefix", "%t:%r:%u@%d:[%p]:", "--extension", "json", "--outfile", "-"),
@@ -217,26 +220,33 @@ def compared(log: Path) -> str:
 
 
 def peers(log: Path, rounds: int, tools: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Yield the table of one log: ratios of the tools to us, and peak memory."""
+    """Yield the table of one log: ratios of the tools to us, and peak memory.
+
+    A peer takes many times as long as we do, so each of its runs stands among several of ours:
+    a moment in which the machine is slow meets both.
+    """
     commands: dict[str, tuple[str | Path, ...]] = {
-        "slowquery": (*OURS, log),
         "plain reading in Python": (*READING, log),
         **{tool[0]: (*tool, log) for tool in tools if shutil.which(tool[0])},
     }
+    ours: list[Run] = []
     runs: dict[str, list[Run]] = {name: [] for name in commands}
+    ratios: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
-            runs[name].append(run(command))
+            around = [run((*OURS, log)) for _ in range(AROUND)]
+            their = run(command)
+            around += [run((*OURS, log)) for _ in range(AROUND)]
+            ratios[name].append(their.cpu / statistics.mean(one.cpu for one in around))
+            runs[name].append(their)
+            ours += around
     size = log.stat().st_size / MB
     yield "| tool | MB/s | slowquery is so many times as fast | peak MiB |"
     yield "|---|--:|--:|--:|"
-    for name, done in runs.items():
+    for name, done in {"slowquery": ours, **runs}.items():
         speed = Spread.of([size / one.cpu for one in done])
-        times = Spread.of(
-            [their.cpu / our.cpu for their, our in zip(done, runs["slowquery"], strict=True)]
-        )
         peak = max(one.peak for one in done) / MIB
-        shown = "" if name == "slowquery" else str(times)
+        shown = Spread.of(ratios[name]) if name in ratios else ""
         yield f"| {name} | {speed} | {shown} | {peak:.0f} |"
 
 
@@ -288,7 +298,8 @@ def main() -> None:
         "",
         "Written by `python3 tasks.py bench`: whole processes on one core, start-up included,",
         "CPU time by the operating system's account. A row has the least, the **median** and the",
-        f"most of {options.rounds} rounds, in each of which every tool ran once, in turn.",
+        f"most of {options.rounds} rounds, in each of which every tool ran once, in turn. Beside",
+        f"each run of a peer there were {2 * AROUND} of ours, to whose mean it is held.",
         f"Python {sys.version.split()[0]}.",
     ]
     with TemporaryDirectory() as name:
