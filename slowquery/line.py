@@ -35,14 +35,18 @@ _NO_LOG: Final[Mapping[Engine, str]] = {
     "postgresql": "no line there begins as a PostgreSQL log does",
 }
 
-_LOOKED_AT: Final = 64 * 1024
+_LOOKED_AT: Final = 1024 * 1024
 _POSTGRESQL_FILE: Final = "postgresql.log"
-_POSTGRESQL = re.compile(
-    rb"^[^\n]{0,300}?(?:LOG|ERROR|FATAL|STATEMENT|DETAIL|WARNING|HINT)(?::  |,)"
-    rb"|^\{\"timestamp\":\"",
-    re.MULTILINE,
+# What comes first tells: behind it anything may stand in a statement.
+_BEGINNING = re.compile(
+    rb"""^(?:
+        (?P<mysql> \#\ (?:User@Host|Time|Query_time):\ | [^\n,]{1,300}+,\ Version:\ [^\n]{0,300}?
+            started\ with:[ \r]*$ )
+      | (?P<postgresql> \{"timestamp":" | [^\n]{0,300}?\b\d{4}-\d\d-\d\d\ \d\d:\d\d:\d\d\b
+            [^\n]{0,400}?(?:LOG|ERROR|FATAL|STATEMENT|DETAIL|WARNING|HINT)(?::\ \ |,) )
+    )""",
+    re.MULTILINE | re.VERBOSE,
 )
-_MYSQL = re.compile(rb"^# (?:User@Host|Time|Query_time): |started with:[ \r]*$", re.MULTILINE)
 
 
 def digest_of(  # noqa: PLR0913 - what there is to say about a log
@@ -106,13 +110,26 @@ def _seen_from(pieces: Iterable[Piece]) -> tuple[Engine, Iterable[Piece]]:
     """Return what wrote a log, as its name or its beginning shows, and all of its pieces."""
     pieces = iter(pieces)
     begun: list[Piece] = []
+    beginning = b""
+    looked_at = 0
     for piece in pieces:
         begun.append(piece)
         if _POSTGRESQL_FILE in piece.file:
             return "postgresql", chain(begun, pieces)
-        if isinstance(piece, Portion) and piece.data:
-            beginning = piece.data[:_LOOKED_AT]
-            if _POSTGRESQL.search(beginning) and not _MYSQL.search(beginning):
-                return "postgresql", chain(begun, pieces)
-            break
-    return "mysql", chain(begun, pieces)
+        if isinstance(piece, Portion):
+            beginning += piece.data
+            # Looking again at each small piece would be quadratic.
+            if len(beginning) >= 2 * looked_at:
+                looked_at = len(beginning)
+                if engine := _engine_of(beginning):
+                    return engine, chain(begun, pieces)
+            if len(beginning) >= _LOOKED_AT:
+                break
+    return _engine_of(beginning) or "mysql", chain(begun, pieces)
+
+
+def _engine_of(beginning: bytes) -> Engine | None:
+    found = _BEGINNING.search(beginning)
+    if found is None:
+        return None
+    return "mysql" if found["mysql"] else "postgresql"

@@ -46,8 +46,14 @@ _ANY_DIGIT = bytes.maketrans(b"123456789", b"000000000")
 _W: Final = rb"\w$\x80-\xff"
 _PLAIN: Final = rb"[^'\0]*+(?:''[^'\0]*+)*+'"
 _ESCAPED: Final = rb"[^'\\\0]*+(?:(?:''|\\[^\0])[^'\\\0]*+)*+'"
-# A string goes on behind a line break, with the escapes that it began with.
-_GOES_ON: Final = rb"(?:[ \t\r\f]*+\n[ \t\r\n\f\v]*+'" + _ESCAPED + rb")*+"
+# A string goes on behind a line break, with the escapes that it began with, and comments may
+# stand in between (`quotecontinue` in scan.l).
+_COMMENT: Final = rb"--[^\n\r\0]*+"
+_GOES_ON: Final = (
+    rb"(?:(?:[ \t\f\v]|%b)*+[\n\r](?:[ \t\n\r\f\v]++|%b[\n\r])*+'" % (_COMMENT, _COMMENT)
+    + _ESCAPED
+    + rb")*+"
+)
 _IS_NUMBER: Final = rb"(?:[xX][%b.]*+|[0-9_.]*+(?:[eE][+\-]?+[0-9])?+[%b.]*+)" % (_W, _W)
 
 _LITERAL: Final = rb"""(?:
@@ -80,6 +86,12 @@ _TOKEN = re.compile(
     % {b"literal": _LITERAL, b"w": _W, b"tag": _DOLLAR_TAG},
     re.VERBOSE | re.DOTALL,
 )
+# Right behind a dollar quote: there its last sign is no part of a name.
+_DOLLAR = re.compile(
+    rb"\$(?:(?P<literal>(?P<tag>%(tag)b).*?\$(?P=tag))|(?P<open>%(tag)b.*))"
+    % {b"tag": _DOLLAR_TAG},
+    re.DOTALL,
+)
 # What the cheap pattern leaves standing and does not understand.
 _STRANGE = re.compile(
     rb"['\-/$](?:(?<=')|(?<=-)-|(?<=/)\*|(?<=\$)(?<![%b]\$)%b)" % (_W, _DOLLAR_TAG)
@@ -109,9 +121,10 @@ _HIDDEN = bytes.maketrans(_SIGNS + _LETTERS, bytes(range(2, 2 + len(_SIGNS))) + 
 _SHOWN = bytes.maketrans(bytes(range(2, 2 + len(_SIGNS))) + _LETTERS.upper(), _SIGNS + _LETTERS)
 
 _CONSTANT = re.compile(rb"(?<![?%b])(?:null|true|false)(?![?%b])" % (_W, _W))
-_ASCENDING = re.compile(rb"(?: asc)++(?=[ ,)]|\Z)")
+_ASCENDING = re.compile(rb"(?: asc(?=[ ,)]|\Z))++")
 _SIGN = re.compile(
-    rb"((?:\A|[(,=<>\[*/+;:-]|[%^|&~] "
+    # One sign behind another is tried where their run begins, and nowhere else.
+    rb"((?:\A|[(,=<>\[*/;:]|(?<![+-])(?<![+-] )[+-]|[%^|&~] "
     rb"|\b(?:select|distinct|and|or|not|between|then|else|when|where|on|by|limit|offset|return"
     rb"|returning|from|for|to|values|using|like|is|in) ) ?)(?:[+-] ?)++(?=\?)"
 )
@@ -145,6 +158,7 @@ _UNION_EDGE = re.compile(rb"[();]| union(?: all)? (?=select )|\bselect ")
 _BEHIND_UNIONS = re.compile(
     rb"(?: /\*repeat union(?: all)?\*/)?+(?:\Z|(?= (?:order by|limit|offset|fetch|for) ))"
 )
+_UNION_PASSES: Final = 16  # unions within unions: a hostile statement could ask for thousands
 _MARKS: Final = (b" /*repeat union*/", b" /*repeat union all*/")
 
 
@@ -310,7 +324,7 @@ def _tokens(statement: bytes) -> Iterator[tuple[str, int, int]]:
     its line), ``repeat`` (a comment of ours) and ``open``, a token that is not closed.
     """
     at = 0
-    while match := _TOKEN.search(statement, at):
+    while match := _next_token(statement, at):
         kind, start, at = match.lastgroup or "", match.start(), match.end()
         if kind == "comment":
             if repeat := _REPEAT.match(statement, start):
@@ -320,6 +334,13 @@ def _tokens(statement: bytes) -> Iterator[tuple[str, int, int]]:
                 kind = "comment" if at else "open"
                 at = at or len(statement)
         yield kind, start, at
+
+
+def _next_token(statement: bytes, at: int) -> re.Match[bytes] | None:
+    """Return the next token from ``at`` on, where the one before has ended."""
+    if at and statement.startswith(b"$", at - 1) and (found := _DOLLAR.match(statement, at)):
+        return found
+    return _TOKEN.search(statement, at)
 
 
 def _comment_end(statement: bytes, start: int) -> int:
@@ -392,7 +413,10 @@ def _normalise(outline: bytes) -> bytes:
     text = _ANY.sub(rb"\1(?", _ARRAY.sub(b"array[?+]", text))
     text = _LIST.sub(rb"\1(?+)", _first_rows(text))
     text = _LIMIT.sub(b"limit ?", text)
-    while (collapsed := _collapse_unions(text)) != text:
+    for _ in range(_UNION_PASSES):
+        collapsed = _collapse_unions(text)
+        if collapsed == text:
+            break
         text = collapsed
     return text.translate(_SHOWN).strip(b" ;")
 

@@ -18,7 +18,9 @@ from slowquery import app, cli
 from slowquery.app import RunFailed
 from slowquery.document import LIMIT
 from slowquery.invocation import InvocationError
-from slowquery.settings import ConfigError
+from slowquery.line import digest_of
+from slowquery.model import Portion
+from slowquery.settings import ConfigError, Settings
 from tests.sandbox.aws import Sandbox
 from tests.sandbox.log_file import LIVE
 from tests.sandbox.slack_stand_in import SlackStandIn, as_text, ratelimited, refused, words
@@ -368,6 +370,38 @@ def test_events_that_cannot_be_placed_are_news(deployed: Deployed) -> None:
     deployed.log("billing-db")
     deployed.invoke()
     assert "50 events could not be read" in deployed.chat
+
+
+POSTGRESQL = b"2026-11-22 04:30:00 UTC:[local]:app@shop:[77]:LOG:  duration: 9.900 ms  statement: "
+MYSQL = (
+    b"# User@Host: app[app] @ web [10.0.0.7]\n"
+    b"# Query_time: 1.0  Lock_time: 0.0 Rows_sent: 1  Rows_examined: 5\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("portions", "engine", "count"),
+    [
+        (
+            [POSTGRESQL + b"select 'it started with:\n\tx'\n", POSTGRESQL + b"select 1\n"],
+            "postgresql",
+            2,
+        ),
+        ([POSTGRESQL + b"select 'a\n\t# Time: 9'\n"], "postgresql", 1),
+        ([b"\t" + b"x" * 70_000 + b"'\n", POSTGRESQL + b"select 1\n"], "postgresql", 1),
+        ([b"\tfrom t where a = 'x'\n", POSTGRESQL + b"select 1\n"], "postgresql", 1),
+        ([POSTGRESQL[:12], POSTGRESQL[12:] + b"select 1\n"], "postgresql", 1),
+        ([POSTGRESQL[:30], POSTGRESQL[30:] + b"select 1\n"], "postgresql", 1),
+        ([MYSQL + b"select '\n" + POSTGRESQL + b"';\n"], "mysql", 1),
+        ([b"from t;\n", MYSQL + b"select 1;\n"], "mysql", 1),
+    ],
+)
+def test_which_engine_wrote_a_log_is_seen_from_what_comes_first(
+    portions: list[bytes], engine: str, count: int
+) -> None:
+    pieces = [Portion("a", data) for data in portions]
+    found = digest_of(pieces, Settings(instances=()), engine=None, window=None, instance=None)
+    assert (found.engine, found.totals.count) == (engine, count)
 
 
 def test_which_engine_wrote_a_log_is_seen_whatever_its_file_is_called(deployed: Deployed) -> None:

@@ -37,6 +37,7 @@ STRINGS = [
     (r"select E'\\\'', E'it''s', 'b'", "select ?, ?, ?"),
     ("select E'a'\n  'b\\'c', 'd'", "select ?, ?"),
     ("select E'a' 'b', 'c\\'", "select ? ?, ?"),
+    ("select E'a' -- c\n -- d\n'b\\' or secret=\\''", "select ?"),
     (r"select U&'d\0061t', u&'!0041' UESCAPE '!'", "select ?, ? uescape ?"),
     ("select B'01', X'1FF', b'', N'a', n'it''s'", "select ?, ?, ?, ?, ?"),
     ("select date '2026-11-22', timestamptz'2026-11-22'", "select date ?, timestamptz?"),
@@ -485,6 +486,7 @@ def twins(draw: st.DrawFn) -> Twins:
 
 
 @given(st.lists(statements | noise, max_size=5))
+@example([b"$a$$a$$a$", b"$$$$ $$", b"select $a$b$a$$c$d$c$"])
 def test_the_fingerprint_of_a_fingerprint_is_itself(batch: list[bytes]) -> None:
     first = PostgresFingerprinter().fingerprints(batch)
     second = PostgresFingerprinter().fingerprints([each.text.encode() for each in first])
@@ -677,6 +679,11 @@ HOSTILE: dict[str, Callable[[int], bytes]] = {
     "quotes": lambda n: b"'" * n,
     "quotes of both kinds": lambda n: b"'\"" * n,
     "strings with escapes that are not closed": lambda n: b"E'\\'" * n,
+    "signs": lambda n: b"select " + b"+ " * n + b"a",
+    "signs of both kinds": lambda n: b"select a " + b"- + " * n + b"a",
+    "orders that end otherwise": lambda n: b"select a order by a" + b" asc" * n + b"x",
+    "a string that could go on behind comments": lambda n: b"E'a' " + b"-- \n" * n,
+    "comments that could be in a string": lambda n: b"E'a'" + b" --" * n,
     "strings that go on": lambda n: b"E'a'" + b"\n'b'" * n,
     "a string that could go on": lambda n: b"E'a'" + b"\n" * n,
     "doubt": lambda n: b"select " + b"'\\'a, " * n + b"'",
