@@ -372,8 +372,8 @@ def test_events_that_cannot_be_placed_are_news(deployed: Deployed) -> None:
     assert "50 events could not be read" in deployed.chat
 
 
-POSTGRESQL = b"2026-11-22 04:30:00 UTC:[local]:app@shop:[77]:LOG:  duration: 9.900 ms  statement: "
-MYSQL = (
+LINE = b"2026-11-22 04:30:00 UTC:[local]:app@shop:[77]:LOG:  duration: 9.900 ms  statement: "
+HEADER = (
     b"# User@Host: app[app] @ web [10.0.0.7]\n"
     b"# Query_time: 1.0  Lock_time: 0.0 Rows_sent: 1  Rows_examined: 5\n"
 )
@@ -383,17 +383,17 @@ MYSQL = (
     ("portions", "engine", "count"),
     [
         (
-            [POSTGRESQL + b"select 'it started with:\n\tx'\n", POSTGRESQL + b"select 1\n"],
+            [LINE + b"select 'it started with:\n\tx'\n", LINE + b"select 1\n"],
             "postgresql",
             2,
         ),
-        ([POSTGRESQL + b"select 'a\n\t# Time: 9'\n"], "postgresql", 1),
-        ([b"\t" + b"x" * 70_000 + b"'\n", POSTGRESQL + b"select 1\n"], "postgresql", 1),
-        ([b"\tfrom t where a = 'x'\n", POSTGRESQL + b"select 1\n"], "postgresql", 1),
-        ([POSTGRESQL[:12], POSTGRESQL[12:] + b"select 1\n"], "postgresql", 1),
-        ([POSTGRESQL[:30], POSTGRESQL[30:] + b"select 1\n"], "postgresql", 1),
-        ([MYSQL + b"select '\n" + POSTGRESQL + b"';\n"], "mysql", 1),
-        ([b"from t;\n", MYSQL + b"select 1;\n"], "mysql", 1),
+        ([LINE + b"select 'a\n\t# Time: 9'\n"], "postgresql", 1),
+        ([b"\t" + b"x" * 70_000 + b"'\n", LINE + b"select 1\n"], "postgresql", 1),
+        ([b"\tfrom t where a = 'x'\n", LINE + b"select 1\n"], "postgresql", 1),
+        ([LINE[:12], LINE[12:] + b"select 1\n"], "postgresql", 1),
+        ([LINE[:30], LINE[30:] + b"select 1\n"], "postgresql", 1),
+        ([HEADER + b"select '\n" + LINE + b"';\n"], "mysql", 1),
+        ([b"from t;\n", HEADER + b"select 1;\n"], "mysql", 1),
     ],
 )
 def test_which_engine_wrote_a_log_is_seen_from_what_comes_first(
