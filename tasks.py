@@ -17,7 +17,6 @@ import fcntl
 import importlib.util
 import json
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -289,8 +288,9 @@ def package(
     log_days: int = 30,
 ) -> None:
     """Pack the Lambda and its CloudFormation template into .serverless/."""
-    packing = Packing(stage, Path(settings) if settings else None, reserved_concurrency, log_days)
-    make_package(replace(packing, into=Path(into)) if into else packing)
+    file = Path(settings).resolve() if settings else None
+    packing = Packing(stage, file, reserved_concurrency, log_days)
+    make_package(replace(packing, into=Path(into).resolve()) if into else packing)
 
 
 @task(help=PACK_HELP)
@@ -318,14 +318,16 @@ def logs(_: Context, stage: str, last: str = "3h") -> None:
 
 @task(help={**STAGE_HELP, "to": "an earlier deployment; the one before by default"})
 def rollback(_: Context, stage: str, to: str = "") -> None:
-    """Go back to the deployment before; it is tried like a new one."""
-    before = to or said(*remote("before", stage))
+    """Go back to the deployment before the live one; it is tried like a new one."""
+    goal = said(*remote("before", stage, "--to", to))
     make_package(Packing(stage, stage_file(stage)))
     must_pass(
         *(install_osls(), "rollback", "--stage", stage),
-        *("--timestamp", before),
+        *("--timestamp", goal),
     )
+    must_pass(*remote("moved", stage, "--to", goal))
     must_pass(*remote("rehearse", stage))
+    run(*remote("health", stage))
 
 
 @task(help=STAGE_HELP)
@@ -392,6 +394,11 @@ IN_LAMBDA_ALREADY = [
 BUILD = ROOT / "build"
 ZIP = BUILD / "slowquery.zip"
 TEMPLATE = "cloudformation-template-update-stack.json"
+PACKED = {
+    *("cloudformation-template-create-stack.json", TEMPLATE, "serverless-state.json"),
+    ZIP.name,
+}
+"""What a package is made of."""
 EXAMPLE = ROOT / "settings.example.yml"
 
 
@@ -426,6 +433,7 @@ def make_package(packing: Packing) -> Path:
             flush=True,
         )
         settings = EXAMPLE
+    refuse_others_folder(packing.into)
     with alone():
         write_zip(lambda_libraries(lock_for(settings)), settings)
         osls = install_osls()
@@ -444,8 +452,28 @@ def make_package(packing: Packing) -> Path:
 
 def lock_for(settings: Path) -> Path:
     """Return the lock of what a stage needs in Lambda: Apprise only where settings name it."""
-    uses_apprise = re.search(r"^[^#\n]*\bkind:\s*apprise\b", settings.read_text(), re.MULTILINE)
+    from deploy import stage as stages  # noqa: PLC0415 - of the project; most tasks do without
+    from slowquery.settings import ConfigError  # noqa: PLC0415 - as above
+
+    try:
+        found = stages.read("any", settings, os.environ, complete=False).settings
+    except ConfigError as error:
+        raise Exit(str(error), code=2) from None
+    uses_apprise = any(channel.kind == "apprise" for channel in found.channels)
     return APPRISE_LOCK if uses_apprise else LAMBDA_LOCK
+
+
+def refuse_others_folder(folder: Path) -> None:
+    """Stop where osls would take away what it has not made: it clears the folder it packs into."""
+    if not folder.exists() or folder == ROOT / ".serverless":
+        return
+    if not folder.is_dir():
+        raise stop("cannot package", f"{folder} is no folder", "another --into")
+    others = sorted({file.name for file in folder.iterdir()} - PACKED)
+    if others:
+        held = ", ".join(others[:3]) + (", …" if others[3:] else "")
+        why = f"{folder} would be cleared, and it holds {held}"
+        raise stop("cannot package", why, "another --into: a new folder, or an empty one")
 
 
 def lambda_libraries(lock: Path) -> Path:

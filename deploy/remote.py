@@ -12,7 +12,7 @@ import re
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -37,6 +37,8 @@ LONGEST_RUN: Final = 330.0
 """Seconds: the function's time-out and a bit."""
 BUCKET: Final = "ServerlessDeploymentBucketName"
 """The output of the stack that names osls's bucket."""
+OSLS_TEMPLATE: Final = "compiled-cloudformation-template.json"
+"""What osls calls a deployment's template in there."""
 _DEPLOYMENT = re.compile(r"/(?P<at>\d{13})-[^/]+/")
 
 
@@ -50,12 +52,14 @@ def main() -> int:
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("stage")
     parser.add_argument("--settings", type=Path, required=True)
-    parser.add_argument("--last", default="1h")
+    about = parser.add_mutually_exclusive_group()
+    about.add_argument("--last", dest="about", default="")
+    about.add_argument("--to", dest="about", default="")
     options = parser.parse_args()
     try:
         stage = stages.read(options.stage, options.settings, os.environ, complete=False)
         session = boto3.Session(region_name=stage.region)
-        for line in COMMANDS[options.command](session, stage, options.last):
+        for line in COMMANDS[options.command](session, stage, options.about):
             sys.stdout.write(f"{line}\n")
     except (ConfigError, WindowError) as error:
         sys.stderr.write(f"{error}\n")
@@ -71,12 +75,17 @@ def main() -> int:
 
 def rehearse(session: boto3.Session, stage: Stage, _: str) -> Iterator[str]:
     """Try what the schedule calls, without posting."""
-    problems = hook.rehearse(
+    found = hook.rehearse(
         _lambda(session), f"{stage.function}:{ALIAS}", time.sleep, lambda: float("inf")
     )
-    if problems:
-        raise NotDone("\n".join(["The deployed version cannot do its work:", *problems]))
-    yield f"Tried: {stage.function}:{ALIAS} reads its instances, and its channels are ready."
+    if found.problems:
+        raise NotDone("\n".join(["The deployed version cannot do its work:", *found.problems]))
+    tried = f"Tried: {stage.function}:{ALIAS}"
+    if not found.let_pass:
+        yield f"{tried} reads its instances, and its channels can be set up."
+        return
+    yield f"{tried} can do its work, but for what is not its doing:"
+    yield from (f"  {words}" for words in found.let_pass)
 
 
 def invoke(session: boto3.Session, stage: Stage, last: str) -> Iterator[str]:
@@ -125,24 +134,110 @@ def logs(session: boto3.Session, stage: Stage, last: str) -> Iterator[str]:
         yield f"{moment:%Y-%m-%dT%H:%M:%SZ} {name} {message}"
 
 
-def before(session: boto3.Session, stage: Stage, _: str) -> Iterator[str]:
-    """Yield when the deployment before the last was made, as osls names it."""
+def before(session: boto3.Session, stage: Stage, to: str) -> Iterator[str]:
+    """Yield the deployment to go back to, as osls names it, and say where from and where to.
+
+    ``to`` names one; without it, it is the newest before the live one that made a version.
+    """
+    live = live_deployment(session, stage)
+    s3, bucket = session.client("s3"), _bucket(session, stage)
+    kept = _kept(s3, bucket, stage)
+    if to == live:
+        msg = f"{to} is live already"
+        raise NotDone(msg)
+    if to and to not in kept:
+        msg = f"{to} is not kept; there are: {', '.join(kept)}"
+        raise NotDone(msg)
+    goal = to or _newest(
+        s3, bucket, {at: folder for at, folder in kept.items() if at < live}, _made(session, stage)
+    )
+    if not goal:
+        msg = (
+            f"there is no deployment of {stage.stack} before the live one ({_shown(live)}) that"
+            f" is kept and has succeeded; kept are: {', '.join(kept)}"
+        )
+        raise NotDone(msg)
+    # What is printed is taken for the deployment; this is for whoever looks on.
+    sys.stderr.write(f"Live: {_shown(live)}. Going to: {_shown(goal)}.\n")
+    yield goal
+
+
+def moved(session: boto3.Session, stage: Stage, to: str) -> Iterator[str]:
+    """Yield what is live now; raise :class:`NotDone` if it is not the deployment ``to``."""
+    live = live_deployment(session, stage)
+    if live != to:
+        msg = f"nothing moved: {live} is live, and not {to}; look at the stack's events"
+        raise NotDone(msg)
+    yield f"Live: {_shown(live)}."
+
+
+def live_deployment(session: boto3.Session, stage: Stage) -> str:
+    """Return the deployment whose zip the stack has, in milliseconds, as osls names it."""
+    told = session.client("cloudformation").get_template(StackName=stage.stack)
+    key = _function(told["TemplateBody"]).get("Code", {}).get("S3Key", "")
+    found = _DEPLOYMENT.search(key)
+    if found is None:
+        msg = f"{stage.stack} has no function with a zip that a deployment has put there"
+        raise NotDone(msg)
+    return str(found["at"])
+
+
+def _function(template: Any) -> Mapping[str, Any]:  # noqa: ANN401 - a text, or what boto3 has made of it
+    parsed = json.loads(template) if isinstance(template, str) else template
+    # A stack whose first deployment failed has osls's bucket and nothing else.
+    function = parsed["Resources"].get("ExportToChatLambdaFunction", {})
+    found: Mapping[str, Any] = function.get("Properties", {})
+    return found
+
+
+def _bucket(session: boto3.Session, stage: Stage) -> str:
     (stack,) = session.client("cloudformation").describe_stacks(StackName=stage.stack)["Stacks"]
     outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
-    yield earlier(session.client("s3"), outputs[BUCKET], stage)
+    bucket: str = outputs[BUCKET]
+    return bucket
 
 
-def earlier(s3: Boto3, bucket: str, stage: Stage) -> str:
-    """Return the deployment before the last that osls keeps in its bucket."""
+def _kept(s3: Boto3, bucket: str, stage: Stage) -> dict[str, str]:
+    """Return the deployments that osls keeps, the oldest first, each with its folder."""
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=f"serverless/{SERVICE}/{stage.name}/"
     )
     keys = [each["Key"] for page in pages for each in page.get("Contents", ())]
-    made = sorted({found["at"] for key in keys if (found := _DEPLOYMENT.search(key))})
-    if len(made) < 2:  # noqa: PLR2004 - the last and the one before
-        msg = f"there is no deployment of {stage.stack} before the last"
-        raise NotDone(msg)
-    return made[-2]
+    found = {hit["at"]: key[: hit.end()] for key in keys if (hit := _DEPLOYMENT.search(key))}
+    return dict(sorted(found.items()))
+
+
+def _made(session: boto3.Session, stage: Stage) -> set[str]:
+    """Return the descriptions of the function's versions."""
+    pages = (
+        session.client("lambda")
+        .get_paginator("list_versions_by_function")
+        .paginate(FunctionName=stage.function)
+    )
+    return {
+        each["Description"]
+        for page in pages
+        for each in page["Versions"]
+        if each["Version"] != "$LATEST"
+    }
+
+
+def _newest(s3: Boto3, bucket: str, kept: dict[str, str], made: set[str]) -> str | None:
+    """Return the newest of these deployments that has succeeded.
+
+    osls keeps those that failed as well. But a version that a failed one made went with it,
+    and a version bears the description of its function, in which its id stands.
+    """
+    for at, folder in reversed(kept.items()):
+        told = s3.get_object(Bucket=bucket, Key=folder + OSLS_TEMPLATE)["Body"].read()
+        if _function(told.decode()).get("Description") in made:
+            return at
+    return None
+
+
+def _shown(deployment: str) -> str:
+    moment = datetime.fromtimestamp(int(deployment) / 1000, UTC)
+    return f"{deployment} ({moment:%Y-%m-%d %H:%M:%S} UTC)"
 
 
 def _answer(client: Boto3, event: dict[str, str], **function: str) -> dict[str, Any]:
@@ -161,6 +256,7 @@ COMMANDS: Final = {
     "health": health,
     "logs": logs,
     "before": before,
+    "moved": moved,
 }
 
 

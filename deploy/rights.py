@@ -78,7 +78,10 @@ def secrets(settings: Settings) -> list[Statement]:
     parameters = [_arn("ssm", settings.region, f"parameter{name}") for name in sorted(names)]
     found = [_allow(["ssm:GetParameter"], parameters)]
     if settings.kms_key:
-        found.append(_allow(["kms:Decrypt"], [settings.kms_key]))
+        # What SSM tells KMS it decrypts for (Systems Manager user guide, "How AWS Systems
+        # Manager Parameter Store uses AWS KMS"): the key opens these parameters, no more.
+        only = {"StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": parameters}}
+        found.append({**_allow(["kms:Decrypt"], [settings.kms_key]), "Condition": only})
     return found
 
 

@@ -36,6 +36,7 @@ from slowquery.sources.refusal import (
     NoInstance,
     SourceError,
 )
+from slowquery.sources.regions import NoRegion, blamed
 from slowquery.window import iso
 
 if TYPE_CHECKING:
@@ -175,9 +176,10 @@ def find(settings: Settings, request: Request) -> tuple[Settings, tuple[Failure,
     try:
         found = finding.instances(settings.finds, settings.region)
     except SourceError as error:
+        behind = blamed(error, settings.region)
         event = _repeat(request, request.instances, channels)
         what = "the instances were not found"
-        failure = Failure(what, WHERE, error.why, error.hint, event, _cause(error))
+        failure = Failure(what, WHERE, behind.why, behind.hint, event, _cause(behind))
         return settings, (failure,)
     instances = tuple(replace(each, region=settings.region, channels=channels) for each in found)
     return replace(settings, instances=instances), ()
@@ -221,7 +223,8 @@ def collect(
         except SourceError as error:
             if instance.found and isinstance(error, NoInstance):
                 return Status(instance.name, GONE)
-            return _unread(instance, request, error.why, error.hint, _cause(error))
+            behind = blamed(error, instance.region)
+            return _unread(instance, request, behind.why, behind.hint, _cause(behind))
 
     with ThreadPoolExecutor(INSTANCES_AT_ONCE) as pool:
         outcomes = list(pool.map(read, instances))
@@ -346,7 +349,7 @@ def _cause(error: SourceError) -> Cause:
     match error:
         case Denied() | Nobody():
             return "rights"
-        case NoInstance():
+        case NoInstance() | NoRegion():
             return "settings"
         case _:
             return "elsewhere"

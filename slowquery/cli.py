@@ -257,9 +257,9 @@ def _health(options: argparse.Namespace, now: int) -> int:
     found = _asked(options, file)
     if options.instance and not Path(file).exists():
         file = "no settings file"
+    examination.refuse_unknown(found, options.channel or ())
     checks = examination.examine(found, file, world)
-    if options.channel:
-        checks += examination.post(checks, found, options.channel, world)
+    checks += examination.post(checks, found, options.channel or (), world)
     if options.format == "json":
         _print([json.dumps(page.document(checks, now), indent=2, ensure_ascii=False) + "\n"])
     else:

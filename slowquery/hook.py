@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import boto3
 from botocore.config import Config
@@ -41,6 +41,13 @@ Boto3: TypeAlias = Any
 """A client, whose class is made at run time."""
 
 
+class Rehearsal(NamedTuple):
+    """What stops a version, and what is amiss and was let pass, each in words."""
+
+    problems: list[str]
+    let_pass: list[str]
+
+
 class NotRehearsed(Exception):
     """The new version could not be invoked; that may pass."""
 
@@ -52,14 +59,14 @@ def answer(
     remaining: Callable[[], float],
 ) -> dict[str, object]:
     """Try the new version, tell CodeDeploy, and return the verdict with its reasons."""
-    problems = rehearse(_client("lambda"), environ.get(NEW_VERSION, ""), pause, remaining)
-    status: Status = "Failed" if problems else "Succeeded"
+    found = rehearse(_client("lambda"), environ.get(NEW_VERSION, ""), pause, remaining)
+    status: Status = "Failed" if found.problems else "Succeeded"
     _client("codedeploy").put_lifecycle_event_hook_execution_status(
         deploymentId=event["DeploymentId"],
         lifecycleEventHookExecutionId=event[EXECUTION],
         status=status,
     )
-    return {"status": status, "problems": problems}
+    return {"status": status, **found._asdict()}
 
 
 def rehearse(
@@ -67,7 +74,7 @@ def rehearse(
     function: str,
     pause: Callable[[float], None],
     remaining: Callable[[], float],
-) -> list[str]:
+) -> Rehearsal:
     """Have ``function``, an ARN with a version or alias, rehearse; return what is wrong.
 
     What can be for want of time is asked again, as long as seconds ``remaining()`` allow.
@@ -76,7 +83,7 @@ def rehearse(
         try:
             found, may_pass = _problems(*_invoked(client, function))
         except NotRehearsed as error:
-            found, may_pass = [str(error)], True
+            found, may_pass = Rehearsal([str(error)], []), True
         if not may_pass or seconds is None or remaining() < seconds + LONGEST_RUN:
             return found
         pause(seconds)
@@ -98,16 +105,22 @@ def _invoked(client: Boto3, function: str) -> tuple[bool, Any]:
         raise NotRehearsed(msg) from None
 
 
-def _problems(raised: bool, told: Any) -> tuple[list[str], bool]:  # noqa: ANN401, FBT001 - what _invoked returns
-    """Return what stops a deployment, and whether it may pass by itself."""
+def _problems(raised: bool, told: Any) -> tuple[Rehearsal, bool]:  # noqa: ANN401, FBT001 - what _invoked returns
+    """Return what was found, and whether what stops a deployment may pass by itself."""
     if raised:
-        return [f"{told.get('errorType', 'Error')}: {told.get('errorMessage', '')}"], False
-    stopping = [failure for failure in told["failures"] if failure["cause"] != "elsewhere"]
-    problems = [
-        f"{failure['what']} ({failure['where']}): {failure['why']}; try: {failure['try']}"
-        for failure in stopping
-    ]
-    return problems, any(failure["cause"] == "rights" for failure in stopping)
+        problem = f"{told.get('errorType', 'Error')}: {told.get('errorMessage', '')}"
+        return Rehearsal([problem], []), False
+    found = Rehearsal(
+        [],
+        [
+            f"{status['instance']} was not read: {status['state']}"
+            for status in told.get("statuses", ())
+        ],
+    )
+    for failure in told["failures"]:
+        words = f"{failure['what']} ({failure['where']}): {failure['why']}; try: {failure['try']}"
+        (found.let_pass if failure["cause"] == "elsewhere" else found.problems).append(words)
+    return found, any(failure["cause"] == "rights" for failure in told["failures"])
 
 
 def _client(service: str) -> Boto3:

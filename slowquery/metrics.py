@@ -74,17 +74,18 @@ def emf(  # noqa: PLR0913 - what there is to say about a run
 
 
 def healthy(
-    known: Mapping[Asked, bool], now: int, function: str | None = None
+    known: Mapping[Asked, bool], now: int, function: str | None = None, *, is_blind: bool = False
 ) -> Iterator[Document]:
     """Yield the documents of an examination: 1 for what is well, 0 for what is not.
 
     ``known`` says of each check, by its name and the dimension of what it is about, whether
     that is well; what is unknown is not in it. One figure of the ``function`` that asked tells
-    of all of them together: its minimum is what an alarm needs. ``now`` is in microseconds.
+    of all of them together: its minimum is what an alarm needs. It is 0, too, where the check
+    ``is_blind``: knowing nothing of any instance. ``now`` is in microseconds.
     """
     for (check, dimensions), is_well in known.items():
         yield _document(now, {"Healthy": int(is_well)}, {CHECK: check, **dict(dimensions)})
-    yield _of_the_function(now, {"Healthy": int(all(known.values()))}, function)
+    yield _of_the_function(now, {"Healthy": int(all(known.values()) and not is_blind)}, function)
 
 
 def _figure(digest: Digest, name: Metric) -> float | None:

@@ -6,7 +6,8 @@ differ by what the service really kept back, as its ledger says, and each differ
 reported: what is missing as a loss, what may have come twice as possibly repeated. The
 number of calls has a bound, too.
 
-A round depends on its seed alone. Waiting is a thousand times shorter than it would be.
+A round depends on its seed alone, and every third is PostgreSQL's. Waiting is a thousand
+times shorter than it would be.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -33,15 +34,16 @@ from unittest.mock import patch
 from slowquery.app import SETTLED_AFTER, collect
 from slowquery.invocation import Request
 from slowquery.line import digest_of
-from slowquery.model import Digest, Portion, Window
+from slowquery.model import Digest, Engine, Portion, Window
 from slowquery.settings import load
 from slowquery.sources.rds import RdsSource
 from slowquery.sources.refusal import SourceError
 from slowquery.window import parse_time
+from tests import server_log
 from tests.sandbox.aws import Sandbox
 from tests.sandbox.direct import DirectClient
-from tests.sandbox.ledger import Span
-from tests.sandbox.log_file import LIVE
+from tests.sandbox.ledger import Call, Span
+from tests.sandbox.log_file import LIVE, POSTGRESQL
 from tests.sandbox.manners import Manners, any_manners
 from tests.sandbox.rds_logs import RdsLogs
 from tests.sandbox.wire import as_text
@@ -52,10 +54,23 @@ INSTANCE: Final = "shop-db"
 SETTINGS: Final = load(f"instances: [{INSTANCE}]\ntop: 0\n", {}, file="chaos")
 FASTER: Final = 1000
 LOGS: Final = Path(__file__).parent / "logs"
+ONE_RUN: Final = Path(__file__).parent / "readers" / "postgres_gallery" / "one_run"
+ENGINES: Final[Mapping[str, Engine]] = {
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    "postgres": "postgresql",
+}
+"""The engines by RDS's names, and what reads their logs."""
 CALLS_TO_SPARE: Final = 400
 """Calls that a round may make beyond six times what the plain files take."""
 
-_EVENT = re.compile(rb"(?:# Time: [^\n]*\n)?# User@Host: ")
+_EVENTS: Final[Mapping[str, re.Pattern[bytes]]] = {
+    "mysql": re.compile(rb"(?:# Time: [^\n]*\n)?# User@Host: "),
+    "postgresql": re.compile(rb"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{3})? UTC[:,]", re.MULTILINE),
+}
+"""Where an event begins and, in PostgreSQL's logs, what is a part of one."""
+
+_FILES_OF_POSTGRESQL: Final = ("04", "0430", "0445")
 
 
 # The log
@@ -112,45 +127,63 @@ def slice_of_real(random: Random) -> bytes:
     log = real(random.choice(("mysql-9.7.log.gz", "mariadb-10.11.log.gz")))
     size = random.choice((2_000, 20_000, 100_000))
     begin = random.randint(0, len(log) - size)
-    found = _EVENT.search(log, begin)
+    found = _EVENTS["mysql"].search(log, begin)
     return log[found.start() if found else begin : begin + size]
+
+
+@cache
+def one_run(ending: str) -> bytes:
+    """Return what a real PostgreSQL wrote, as if it had been in the window."""
+    log = ONE_RUN.with_suffix(ending).read_bytes()
+    for hour, begun in ((b"16:58", b"04:18"), (b"17:0", b"04:2")):
+        log = log.replace(b"2026-11-25 " + hour, b"2026-11-22 " + begun)
+    return log
 
 
 def in_files(random: Random, log: bytes, engine: str) -> dict[str, bytes]:
     """Cut a log into files, oldest first, the live one last; events may straddle a cut."""
-    starts = [found.start() for found in _EVENT.finditer(log)] or [0]
+    starts = [found.start() for found in _EVENTS[ENGINES[engine]].finditer(log)] or [0]
     places = [
         random.choice(starts) if random.random() < 0.7 else random.randint(0, len(log))
         for _ in range(random.choice((0, 0, 1, 2)))
     ]
     parts = [log[a:b] for a, b in pairwise([0, *sorted(places), len(log)])]
-    names = [
+    return dict(zip(names(engine, len(parts)), parts, strict=True))
+
+
+def names(engine: str, files: int) -> list[str]:
+    """Return the names of so many files of an engine, the live one last."""
+    if engine == "postgres":
+        return [f"{POSTGRESQL}2026-11-22-{begun}" for begun in _FILES_OF_POSTGRESQL[:files]]
+    closed = [
         f"{LIVE}.{number}" if engine == "mariadb" else f"{LIVE}.2026-11-22.{5 - number:02}"
-        for number in range(len(parts) - 1, 0, -1)
+        for number in range(files - 1, 0, -1)
     ]
-    return dict(zip([*names, LIVE], parts, strict=True))
+    return [*closed, LIVE]
 
 
 @dataclass(frozen=True)
 class Round:
-    """What a seed makes of it: files in order, what follows a rotation, and the manners."""
+    """What a seed makes of it: files in order, what follows a rotation, and the manners.
+
+    ``beside`` are files that hold the same events in another format, and are not to be read.
+    """
 
     seed: int
     engine: str
     files: Mapping[str, bytes]
     next_live: bytes
     manners: Manners
+    beside: Mapping[str, bytes] = field(default_factory=dict)
 
     @classmethod
     def of(cls, seed: int) -> Round:
         random = Random(seed)  # noqa: S311 - a test's dice, no secret
+        if seed % 3 == 0:
+            return cls._of_postgresql(seed, random)
         engine = random.choice(("mysql", "mariadb"))
         log = generated(random) if random.random() < 0.6 else slice_of_real(random)
-        manners = any_manners(random.getrandbits(30), faults=random.choice((1, 2, 3, 4, 6)))
-        if len(log) > 100_000 and manners.portion_lines < 100:
-            manners = replace(manners, portion_lines=100)
-        # A hole of fewer bytes than "?" may stand for cannot be told from those.
-        manners = replace(manners, gap_bytes=manners.gap_bytes + 200)
+        manners = _manners(random, log)
         files = in_files(random, log, engine)
         split = random.randint(0, len(files[LIVE])) if manners.rotate_after is not None else 0
         split = random.choice((split, len(files[LIVE])))
@@ -159,13 +192,50 @@ class Round:
             files[LIVE] = files[LIVE][:split]
         return cls(seed, engine, files, next_live, manners)
 
+    @classmethod
+    def _of_postgresql(cls, seed: int, random: Random) -> Round:
+        has_csv = random.random() < 0.3
+        write = server_log.as_csv if has_csv else server_log.as_stderr
+        twin = b""
+        if random.random() < 0.8:
+            messages = server_log.messages(random, 400, first=4 * 3600, last=4 * 3600 + 3000)
+            log, twin = write(messages), server_log.as_stderr(messages)
+        else:
+            log, twin = one_run(".csv" if has_csv else ".log"), one_run(".log")
+        # What is in a file that was not there when the window ended is later than that.
+        later = server_log.messages(random, 20, first=5 * 3600 + 600, last=5 * 3600 + 900)
+        # It is MySQL's live file that lacks its first minutes.
+        manners = replace(_manners(random, log), live_begins_at=0)
+        files = in_files(random, log, "postgres")
+        beside: dict[str, bytes] = {}
+        if has_csv:
+            # About as much in each as in its csv: the same messages.
+            ends = [len(twin) * end // len(log) for end in accumulate(map(len, files.values()))]
+            beside = {
+                name: twin[begin:end]
+                for name, begin, end in zip(files, [0, *ends], ends, strict=False)
+            }
+            files = {f"{name}.csv": data for name, data in files.items()}
+        return cls(seed, "postgres", files, write(later), manners, beside)
+
+    @property
+    def live(self) -> str:
+        """The name of the file that is being written to."""
+        return [*self.files][-1]
+
+    @property
+    def served(self) -> dict[str, bytes]:
+        """All files of the instance."""
+        return {**self.files, **self.beside}
+
     @property
     def last_written(self) -> dict[str, datetime]:
         """When the files were last written: the live one at the full hour."""
-        return {
+        written = {
             name: HOUR - timedelta(minutes=10 * age)
             for age, name in enumerate(reversed([*self.files]))
         }
+        return written | {name: written[f"{name}.csv"] for name in self.beside}
 
     @property
     def at(self) -> int:
@@ -173,12 +243,20 @@ class Round:
         return WINDOW.end + (SETTLED_AFTER if not self.manners.live_begins_at else 0)
 
 
+def _manners(random: Random, log: bytes) -> Manners:
+    manners = any_manners(random.getrandbits(30), faults=random.choice((1, 2, 3, 4, 6)))
+    if len(log) > 100_000 and manners.portion_lines < 100:
+        manners = replace(manners, portion_lines=100)
+    # A hole of fewer bytes than "?" may stand for cannot be told from those.
+    return replace(manners, gap_bytes=manners.gap_bytes + 200)
+
+
 # The run
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a round, and what really happened."""
+    """What came of a round, and what really happened; ``asked`` are the files asked for."""
 
     digest: Digest | None
     said: str
@@ -186,6 +264,7 @@ class Outcome:
     withheld: list[Span]
     undelivered: list[Span]
     calls: int
+    asked: frozenset[str]
 
 
 def run(the_round: Round) -> Outcome:
@@ -193,7 +272,7 @@ def run(the_round: Round) -> Outcome:
     with Sandbox() as aws:
         aws.add_instance(
             INSTANCE,
-            logs=the_round.files,
+            logs=the_round.served,
             engine=the_round.engine,
             last_written=the_round.last_written,
             manners=the_round.manners,
@@ -208,6 +287,7 @@ def run(the_round: Round) -> Outcome:
             withheld=aws.withheld,
             undelivered=aws.undelivered,
             calls=len(aws.calls),
+            asked=_asked(aws.calls),
         )
 
 
@@ -216,7 +296,7 @@ def run_directly(the_round: Round) -> Outcome:
     logs = RdsLogs()
     logs.add(
         INSTANCE,
-        the_round.files,
+        the_round.served,
         engine=the_round.engine,
         status="available",
         last_written=the_round.last_written,
@@ -229,7 +309,7 @@ def run_directly(the_round: Round) -> Outcome:
         digest = digest_of(
             source.pieces(INSTANCE, WINDOW),
             SETTINGS,
-            engine="mysql",
+            engine=None,
             window=WINDOW,
             instance=INSTANCE,
             settled=the_round.at >= WINDOW.end + SETTLED_AFTER,
@@ -243,26 +323,36 @@ def run_directly(the_round: Round) -> Outcome:
         withheld=logs.ledger.withheld(),
         undelivered=logs.ledger.undelivered(logs.sizes()),
         calls=len(logs.ledger.calls),
+        asked=_asked(logs.ledger.calls),
     )
+
+
+def _asked(calls: list[Call]) -> frozenset[str]:
+    return frozenset(call.source.file for call in calls if call.source)
 
 
 # The account
 
 
-def plain(the_round: Round, *, rotated: bool) -> dict[str, bytes]:
-    """Return the files that there were, by the names that the ledger has for them."""
+def plain(the_round: Round, outcome: Outcome) -> dict[str, bytes]:
+    """Return the files that were to be read, by the names that the ledger has for them.
+
+    Where a new file does not take the live one's name nobody need look for it: what it holds
+    is later than the window.
+    """
     files = dict(the_round.files)
-    if rotated:
-        files[f"{LIVE} after rotation"] = the_round.next_live
+    following = f"{the_round.live} after rotation"
+    if outcome.rotated if the_round.live == LIVE else following in outcome.asked:
+        files[following] = the_round.next_live
     return files
 
 
-def digest_of_plain(files: Mapping[str, bytes], manners: Manners) -> Digest:
+def digest_of_plain(files: Mapping[str, bytes], manners: Manners, engine: Engine) -> Digest:
     """Return the digest of the files themselves, in the characters that RDS shows them in."""
     return digest_of(
         (Portion(name, as_text(data, manners).encode()) for name, data in files.items()),
         SETTINGS,
-        engine="mysql",
+        engine=engine,
         window=WINDOW,
         instance=INSTANCE,
     )
@@ -274,19 +364,25 @@ def counts(digest: Digest) -> Counter[str]:
     coverage = digest.coverage
     found["administrator"] = coverage.events_administrator
     found["other"] = coverage.events - found.total()
+    for what in ("errors", "lock_waits", "temporary_files", "plans"):
+        found[what] = coverage.also.get(what, 0)
     return +found
 
 
-def damaged(files: Mapping[str, bytes], spans: list[Span]) -> int:
+def damaged(files: Mapping[str, bytes], spans: list[Span], engine: Engine) -> int:
     """Return how many events may be missing or changed: those in ``spans``, and next to them."""
     hurt = 0
     log, offsets = b"", {}
     for name, data in files.items():
         offsets[name] = len(log)
         log += data
-    starts = [found.start() for found in _EVENT.finditer(log)]
+    starts = [found.start() for found in _EVENTS[engine].finditer(log)]
     edges = [0, *starts, len(log)]
-    holes = [(offsets[s.file] + s.start, offsets[s.file] + s.end) for s in spans if s.end > s.start]
+    holes = [
+        (offsets[s.file] + s.start, offsets[s.file] + s.end)
+        for s in spans
+        if s.end > s.start and s.file in offsets
+    ]
     for index, (begin, end) in enumerate(pairwise(edges)):
         reach = edges[min(index + 2, len(edges) - 1)]
         before = edges[max(index - 1, 0)]
@@ -305,7 +401,7 @@ def hopeless(manners: Manners) -> bool:
 
 def breaches(the_round: Round, outcome: Outcome) -> Iterator[str]:
     """Yield what a round has broken."""
-    files = plain(the_round, rotated=outcome.rotated)
+    files, engine = plain(the_round, outcome), ENGINES[the_round.engine]
     manners, found = the_round.manners, outcome.digest
     portions = sum(
         data.count(b"\n") / manners.portion_lines + len(data) / manners.portion_bytes + 2
@@ -313,17 +409,19 @@ def breaches(the_round: Round, outcome: Outcome) -> Iterator[str]:
     )
     if outcome.calls > 6 * portions + CALLS_TO_SPARE:
         yield f"{outcome.calls} calls for {portions:.0f} portions"
+    if twins := outcome.asked.intersection(the_round.beside):
+        yield f"read in two formats: {', '.join(sorted(twins))}"
     if found is None:
         if not outcome.withheld and not outcome.undelivered:
             yield f"nothing was read: {outcome.said}"
         return
-    coverage, expected = found.coverage, digest_of_plain(files, manners)
+    coverage, expected = found.coverage, digest_of_plain(files, manners, engine)
     if counts(found) == counts(expected) and found.totals == expected.totals:
         return
     missing = (counts(expected) - counts(found)).total()
     surplus = (counts(found) - counts(expected)).total()
     spans = outcome.undelivered if hopeless(manners) else outcome.withheld
-    hurt = damaged(files, spans)
+    hurt = damaged(files, spans, engine)
     # Each ends the event before it and tears the next, if there was a loss or not.
     hurt += 2 * len(coverage.losses)
     twice = coverage.events_possibly_repeated

@@ -50,6 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "slowquery.fingerprint": {"slowquery.model"},
     "slowquery.postgres_sql": {"slowquery.fingerprint"},
     "slowquery.health": {
+        "slowquery.hook",
         *("slowquery.app", "slowquery.health", "slowquery.invocation", "slowquery.line"),
         *("slowquery.metrics", "slowquery.model", "slowquery.parameters", "slowquery.settings"),
         *("slowquery.sources", "slowquery.window", "slowquery.words", "notifiers"),
@@ -83,7 +84,7 @@ NAMES_AWS = {
     "boto3": {"slowquery.app", "slowquery.health.aws", "slowquery.hook", "slowquery.sources.rds"},
     "botocore": {
         *("slowquery.hook", "slowquery.parameters", "slowquery.sources.finding"),
-        *("slowquery.health.aws", "slowquery.sources.rds"),
+        *("slowquery.health.aws", "slowquery.sources.rds", "slowquery.sources.regions"),
     },
 }
 """AWS's library makes clients in the first; the others know its errors."""

@@ -381,7 +381,11 @@ def test_who_does_not_post_needs_no_secret(
     aws: Sandbox, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SLACK_TOKEN", raising=False)
-    Path("settings.yml").write_bytes((ROOT / "settings.example.yml").read_bytes())
+    text = (ROOT / "settings.example.yml").read_text(encoding="utf-8")
+    token = "token: env/SLACK_TOKEN"
+    settings = text.replace("token: ssm:/slowquery/slack-token", token)
+    assert token in settings
+    Path("settings.yml").write_text(settings, encoding="utf-8")
     serve(aws, "shop-db", "billing-db")
     assert Said(capsys, "digest", str(LOG)).code == 0
     assert Said(capsys, "run", "--last", "1h").code == 0

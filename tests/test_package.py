@@ -125,11 +125,15 @@ def test_a_run_without_slack_does_not_pay_for_it(package: Package, tmp_path: Pat
         ("{kind: apprise, url: ssm:/mail}", "requirements-lambda-apprise.txt"),
         ("\n    kind: apprise\n    url: ssm:/mail", "requirements-lambda-apprise.txt"),
         ("{kind: console}  # kind: apprise", "requirements-lambda.txt"),
+        ('{"kind": "apprise", url: ssm:/mail}', "requirements-lambda-apprise.txt"),
+        ("{kind: env/CHAT_KIND, url: ssm:/mail}", "requirements-lambda-apprise.txt"),
+        ("{kind: console}\nlog_line_prefix: '%t %p kind: apprise'", "requirements-lambda.txt"),
     ],
 )
 def test_apprise_is_packed_only_where_settings_use_it(
-    tmp_path: Path, channel: str, lock: str
+    tmp_path: Path, channel: str, lock: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("CHAT_KIND", "apprise")
     settings = tmp_path / "settings.yml"
     settings.write_text(f"instances: [a]\nchannels:\n  mail: {channel}\n", encoding="utf-8")
     assert tasks.lock_for(settings).name == lock
@@ -163,7 +167,17 @@ READ = [
             {"Fn::Sub": f"arn:${{AWS::Partition}}:rds:{region}:${{AWS::AccountId}}:db:{name}"}
             for region, name in (("eu-central-1", "shop-db"), ("eu-central-1", "billing-db"))
         ],
-    )
+    ),
+    {
+        "Effect": "Allow",
+        "Action": ["ssm:GetParameter"],
+        "Resource": [
+            {
+                "Fn::Sub": "arn:${AWS::Partition}:ssm:eu-central-1:${AWS::AccountId}"
+                ":parameter/slowquery/slack-token"
+            }
+        ],
+    },
 ]
 
 
@@ -376,6 +390,13 @@ def test_a_version_is_tried_by_the_health_check_before_the_alias_moves(
     assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaAllAtOnce"
 
 
+def test_the_function_changes_with_its_version(package: Package, resources: dict[str, Any]) -> None:
+    """Or Lambda would publish none, and CloudFormation would fail."""
+    version_id = package.version.removeprefix("ExportToChatVersion")
+    assert version_id
+    assert resources[EXPORT]["Properties"]["Description"].endswith(f" [{version_id}]")
+
+
 def test_the_hook_answers_for_the_group_that_deploys(resources: dict[str, Any]) -> None:
     application = resources["Deployments"]["Properties"]["ApplicationName"]
     group = resources["DeploymentGroup"]["Properties"]["DeploymentGroupName"]
@@ -398,6 +419,7 @@ def test_each_alarm_is_told_to_the_one_topic(resources: dict[str, Any]) -> None:
     found = alarms(resources)
     assert set(found) == {
         *("FailuresAlarm", "SilenceAlarm", "DeadLettersAlarm", "DurationAlarm", "HealthAlarm"),
+        "HealthErrorsAlarm",
     }
     for alarm in found.values():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlarmTopic"}]
@@ -417,7 +439,16 @@ def test_no_other_alarm_rings_where_there_is_nothing_to_see(resources: dict[str,
         for name, alarm in alarms(resources).items()
         if alarm["TreatMissingData"] == "notBreaching"
     }
-    assert quiet == {"FailuresAlarm", "DeadLettersAlarm", "DurationAlarm"}
+    assert quiet == {
+        *("FailuresAlarm", "DeadLettersAlarm", "DurationAlarm", "HealthErrorsAlarm"),
+    }
+
+
+def test_a_health_check_that_does_not_answer_is_an_alarm(resources: dict[str, Any]) -> None:
+    errors = resources["HealthErrorsAlarm"]["Properties"]
+    assert (errors["Namespace"], errors["MetricName"]) == ("AWS/Lambda", "Errors")
+    assert errors["Dimensions"] == [{"Name": "FunctionName", "Value": {"Ref": CHECK}}]
+    assert (errors["Statistic"], errors["Threshold"]) == ("Sum", 1)
 
 
 def test_the_alarm_of_the_health_check_changes_only_with_a_check(

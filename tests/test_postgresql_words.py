@@ -61,4 +61,4 @@ def test_what_else_the_log_tells_is_one_sentence() -> None:
 
 def test_a_log_that_is_a_sample_is_called_one() -> None:
     log = (GALLERY / "sampling_is_told_when_it_changes.log").read_bytes()
-    assert "a sample, one event of 100,000" in words(log)
+    assert "a sample, one event of 4" in words(log)

@@ -212,6 +212,22 @@ def test_a_stage_needs_a_settings_file_of_its_own() -> None:
     assert "try: cp settings.example.yml settings.nowhere.yml" in str(stopped.value)
 
 
+def test_a_folder_that_holds_something_of_others_is_not_packed_into(tmp_path: Path) -> None:
+    """For osls clears it."""
+    (tmp_path / "novel.txt").write_text("Chapter one")
+    with pytest.raises(SystemExit, match=r"would be cleared, and it holds novel\.txt\n  try: "):
+        tasks.refuse_others_folder(tmp_path)
+    with pytest.raises(SystemExit, match="is no folder"):
+        tasks.refuse_others_folder(tmp_path / "novel.txt")
+
+
+def test_a_package_is_packed_over_and_a_new_folder_made(tmp_path: Path) -> None:
+    for name in tasks.PACKED:
+        (tmp_path / name).touch()
+    tasks.refuse_others_folder(tmp_path)
+    tasks.refuse_others_folder(tmp_path / "new")
+
+
 def test_what_is_asked_for_a_stage_is_told_to_osls() -> None:
     plain = tasks.Packing("prod")
     assert plain.options() == ("--stage", "prod", "--param", "log_days=30")

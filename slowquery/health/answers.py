@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from slowquery.model import Digest
 from slowquery.settings import Instance
@@ -98,9 +98,20 @@ class Runs:
     delivered: Mapping[str, tuple[int, bool]] = field(default_factory=dict)
 
 
+class Deployed(NamedTuple):
+    """A function's name and the version of it that was deployed last."""
+
+    function: str
+    version: str
+
+
 @dataclass(frozen=True, slots=True)
 class BotAnswers:
-    """What is known of the bot itself; ``name`` is what runs, in words."""
+    """What is known of the bot itself; ``name`` is what runs, in words.
+
+    ``deployed`` is the digest's function and its newest version, ``live`` the version that
+    the schedule calls; neither is asked for in a terminal.
+    """
 
     name: str
     region: str
@@ -108,3 +119,6 @@ class BotAnswers:
     runs: Runs | SourceError | None = None
     alarms: tuple[str, ...] | SourceError | None = None
     parameters_asked: bool = False
+    deployed: Deployed | None = None
+    live: str | SourceError | None = None
+    in_lambda: bool = False

@@ -20,7 +20,7 @@ from botocore.parsers import ResponseParserError
 
 from slowquery.health.answers import Database, Durations, Identity, Neighbours, Runs, Tail
 from slowquery.line import digest_of
-from slowquery.metrics import CHANNEL, NAMESPACE
+from slowquery.metrics import CHANNEL, FUNCTION, NAMESPACE
 from slowquery.model import SECOND, Engine, Portion
 from slowquery.parameters import Parameters
 from slowquery.settings import Instance, Secret, Settings
@@ -38,6 +38,9 @@ RIGHTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 """What each setting of ``health`` needs: the first pair on ``db:*`` and ``pg:*`` of the
 region, the others, which no resource can be named for or which name none, on ``*``."""
+
+ALIAS: Final = "live"
+"""The alias of the digest's function that the schedule calls; the template makes it."""
 
 ATTEMPTS: Final = 2
 SECONDS: Final = 4
@@ -83,6 +86,7 @@ class Aws:
             self._session = boto3.Session(region_name=region)
             self._sts = self._session.client("sts", config=config)
             self._cloudwatch = self._session.client("cloudwatch", config=config)
+            self._lambda = self._session.client("lambda", config=config)
         except BotoCoreError as error:
             raise SourceError(*_no_client(error)) from None
         self.region = str(self._sts.meta.region_name)
@@ -188,9 +192,20 @@ class Aws:
             if name in WATCHED and value and _VALUE.fullmatch(value)
         }
 
-    def runs(self, channels: Sequence[str], now: int) -> Runs:
-        """Ask CloudWatch when a run last finished and what became of the last digests."""
-        queries = [_query("run", "RunDuration", {})]
+    def live(self, function: str) -> str:
+        """Return the version of the digest's function that its alias ``live`` points to."""
+        answer = _asked(
+            self._lambda.get_alias, "lambda:GetAlias", FunctionName=function, Name=ALIAS
+        )
+        return str(answer["FunctionVersion"])
+
+    def runs(self, channels: Sequence[str], now: int, function: str = "") -> Runs:
+        """Ask CloudWatch when a run last finished and what became of the last digests.
+
+        ``function`` is the one whose runs count; without it those of every stage do.
+        """
+        of = {FUNCTION: function} if function else {}
+        queries = [_query("run", "RunDuration", of)]
         queries += [
             _query(f"channel{number}", "DigestsDelivered", {CHANNEL: name})
             for number, name in enumerate(channels)
@@ -311,7 +326,7 @@ def _refused(code: str, message: str, action: str, instance: str) -> SourceError
 
 def _service(action: str) -> str:
     service = action.partition(":")[0]
-    return {"cloudwatch": "CloudWatch"}.get(service, service.upper())
+    return {"cloudwatch": "CloudWatch", "lambda": "Lambda"}.get(service, service.upper())
 
 
 def _no_client(error: Exception) -> tuple[str, str]:

@@ -11,6 +11,10 @@ Status: TypeAlias = Literal["ok", "warn", "fail", "unknown"]
 FROM_THE_WORST: Final[tuple[Status, ...]] = ("fail", "warn", "unknown", "ok")
 
 
+REACHABLE: Final = "reachable"
+"""The name of the check that each instance's others stand on."""
+
+
 class Subject(NamedTuple):
     """Whom a check is about: the bot itself, which has no name here, or one of its parts."""
 
@@ -30,6 +34,14 @@ class Check:
     seen: str
     hint: str = ""
     where: Subject = BOT
+
+
+def is_blind(checks: Iterable[Check]) -> bool:
+    """Return whether nothing is known of any instance, so that all may be well or nothing."""
+    return not any(
+        check.where.kind == "instance" and check.name == REACHABLE and check.status != "unknown"
+        for check in checks
+    )
 
 
 def worst(checks: Iterable[Check]) -> Status:

@@ -12,11 +12,11 @@ import notifiers
 from notifiers.inquiry import Inquirable
 from notifiers.message import DeliveryError
 from notifiers.options import OptionError
-from slowquery import app, metrics
+from slowquery import app, hook, metrics, words
 from slowquery.health import judge
-from slowquery.health.answers import BotAnswers, InstanceAnswers, Runs
+from slowquery.health.answers import BotAnswers, Deployed, InstanceAnswers, Runs
 from slowquery.health.aws import Aws
-from slowquery.health.check import Check, Subject
+from slowquery.health.check import Check, Subject, is_blind
 from slowquery.health.limits import LIMIT, Clockwork, side_by_side
 from slowquery.health.page import document, message
 from slowquery.health.sentences import say
@@ -34,6 +34,7 @@ from slowquery.settings import (
 )
 from slowquery.sources import finding
 from slowquery.sources.refusal import NoInstance, SourceError
+from slowquery.sources.regions import blamed
 
 SIBLING: Final = "healthCheck"
 """The end of the function's name; what stands before it begins the names of our alarms."""
@@ -45,7 +46,7 @@ class World:
 
     ``name`` is what runs, in words, ``function`` what Lambda calls it. ``now`` is in
     microseconds, ``remaining`` returns the seconds that are left, ``limit`` is how many a
-    question may take.
+    question may take. ``deployed`` is the digest's function, where that is known.
     """
 
     name: str
@@ -54,6 +55,7 @@ class World:
     secrets: MutableMapping[str, Secret]
     function: str = ""
     limit: float = LIMIT
+    deployed: Deployed | None = None
 
 
 def invoke(event: object, world: app.World) -> dict[str, object]:
@@ -66,15 +68,43 @@ def invoke(event: object, world: app.World) -> dict[str, object]:
     function = world.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
     version = world.environ.get("AWS_LAMBDA_FUNCTION_VERSION", "")
     ours = World(
-        f"{function}, version {version}", world.now(), world.remaining, world.secrets, function
+        f"{function}, version {version}",
+        world.now(),
+        world.remaining,
+        world.secrets,
+        function,
+        deployed=deployed(world.environ.get(hook.NEW_VERSION, "")),
     )
     found = settings_or_error(world.environ, None)
+    refuse_unknown(found, asked.channels)
     checks = examine(found, world.environ.get(VARIABLE, FILE), ours)
-    if asked.channels:
-        checks += post(checks, found, asked.channels, ours)
-    for emitted in metrics.healthy(known(checks), ours.now, function or None):
+    checks += post(checks, found, asked.channels, ours)
+    for emitted in metrics.healthy(
+        known(checks), ours.now, function or None, is_blind=is_blind(checks)
+    ):
         world.say(json.dumps(emitted))
     return document(checks, ours.now)
+
+
+def deployed(arn: str) -> Deployed | None:
+    """Return the function and the version that an ARN names, if it names both."""
+    match arn.split(":"):
+        case ["arn", _, "lambda", _, _, "function", function, version] if function and version:
+            return Deployed(function, version)
+    return None
+
+
+def refuse_unknown(found: Settings | ConfigError, names: Iterable[str]) -> None:
+    """Raise :class:`InvocationError` for a channel that the settings lack, if there are any."""
+    if isinstance(found, ConfigError):
+        return
+    configured = [channel.name for channel in found.channels]
+    if unknown := sorted(set(names).difference(configured)):
+        msg = (
+            f"the settings have no channels {', '.join(unknown)[:200]}; "
+            f"try: {', '.join(configured) or 'adding them'}"
+        )
+        raise InvocationError(msg)
 
 
 def settings_or_error(environ: Mapping[str, str], file: str | None) -> Settings | ConfigError:
@@ -92,6 +122,8 @@ def examine(found: Settings | ConfigError, file: str, world: World) -> list[Chec
     if settings.finds is not None:
         clockwork = Clockwork(world.remaining, world.limit)
         instances = clockwork.ask(partial(finding.instances, settings.finds, settings.region))
+        if isinstance(instances, SourceError):
+            instances = blamed(instances, settings.region)
         checks.append(judge.found_check(instances))
         if not isinstance(instances, SourceError):
             settings = replace(settings, instances=instances)
@@ -124,20 +156,17 @@ def post(
 ) -> list[Check]:
     """Post the checks to the channels of these names; say what became of it.
 
-    Raises :class:`InvocationError` for a name that the settings lack.
+    :func:`refuse_unknown` has seen the names. Where nobody knows what they mean nothing is
+    posted, and the checks say why all the same.
     """
-    settings = Settings(instances=()) if isinstance(found, ConfigError) else found
-    configured = [channel.name for channel in settings.channels]
-    if unknown := sorted(set(names).difference(configured)):
-        msg = (
-            f"the settings have no channels {', '.join(unknown)[:200]}; "
-            f"try: {', '.join(configured) or 'adding them'}"
-        )
-        raise InvocationError(msg)
+    if not names:
+        return []
+    if isinstance(found, ConfigError):
+        return [say("page_unposted", channels=words.some(list(names), 5))]
     page = message(checks, world.now)
-    parameters = app.secret_store(settings, world.secrets)
+    parameters = app.secret_store(found, world.secrets)
     became = []
-    for channel in settings.channels:
+    for channel in found.channels:
         if channel.name in names:
             where = Subject("channel", channel.name)
             try:
@@ -179,19 +208,29 @@ class _Examination:
                 aws if settings.health.metrics else None,
                 aws if settings.health.alarms else None,
                 parameters_asked=settings.health.parameters,
+                deployed=world.deployed,
+                live=aws if world.deployed else None,
+                in_lambda=bool(world.function),
             )
             return judge.bot_checks(nothing, world.now)
         ask, names = self._clockwork.ask, [channel.name for channel in settings.channels]
         if settings.health.metrics:
-            self._runs = ask(partial(aws.runs, names, world.now))
+            function = world.deployed.function if world.deployed else ""
+            self._runs = ask(partial(aws.runs, names, world.now, function))
         prefix = world.function.removesuffix(SIBLING) if SIBLING in world.function else ""
+        identity = ask(aws.identity)
+        if isinstance(identity, SourceError):
+            identity = blamed(identity, aws.region)
         answers = BotAnswers(
             world.name,
             aws.region,
-            ask(aws.identity),
+            identity,
             self._runs,
             ask(partial(aws.alarms, prefix)) if settings.health.alarms else None,
             parameters_asked=settings.health.parameters,
+            deployed=world.deployed,
+            live=ask(partial(aws.live, world.deployed.function)) if world.deployed else None,
+            in_lambda=bool(world.function),
         )
         return judge.bot_checks(answers, world.now)
 
@@ -227,7 +266,10 @@ class _Examination:
     def _logs(self, instance: Instance, aws: Aws) -> InstanceAnswers:
         place = instance.region, instance.name
         files = self._clockwork.ask(partial(aws.files, *place))
-        answers = InstanceAnswers(instance, aws.region_of(instance.region), files)
+        region = aws.region_of(instance.region)
+        if isinstance(files, SourceError):
+            files = blamed(files, region)
+        answers = InstanceAnswers(instance, region, files)
         newest = None if isinstance(files, SourceError) else judge.worth_reading(files)
         if newest is None:
             return answers

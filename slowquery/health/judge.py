@@ -24,7 +24,7 @@ from slowquery.health.answers import (
     Tail,
 )
 from slowquery.health.check import BOT, Check, Status, Subject
-from slowquery.health.limits import NoAnswer
+from slowquery.health.limits import NoAnswer, NotUnderstood
 from slowquery.health.sentences import say
 from slowquery.model import SECOND, Engine
 from slowquery.settings import Channel, ConfigError, Instance, Settings
@@ -67,17 +67,20 @@ _SLOW_LOG: Final[Mapping[str, Engine]] = {
 
 _ENGINES: Final[Mapping[str, str]] = {
     "error/mysql": "MySQL",
-    "error/postgresql": "PostgreSQL",
     "slowquery/": "MySQL",
     "general/": "MySQL",
+    "error/postgresql": "PostgreSQL",
     "trace/": "Oracle",
-    "audit/": "Oracle",
     "listener/": "Oracle",
     "log/ERROR": "SQL Server",
     "log/SQLAGENT": "SQL Server",
     "diag.log": "Db2",
 }
-"""How the names of an engine's log files begin (RDS user guide, "Database log files")."""
+"""How the names of an engine's log files begin, the surest first (RDS user guide, "Database
+log files")."""
+
+_AUDIT: Final = "audit/"
+"""How the names begin of what Oracle writes, and MySQL's and MariaDB's audit plugin as well."""
 
 _NAMES: Final[Mapping[str, str]] = {"mysql": "MySQL or MariaDB", "postgresql": "PostgreSQL"}
 
@@ -115,9 +118,9 @@ def found_check(instances: Sequence[Instance] | SourceError) -> Check:
 def bot_checks(answers: BotAnswers, now: int) -> list[Check]:
     """Say how the bot itself is, without its settings."""
     return [
-        say("version", name=answers.name),
+        _version(answers),
         *_identity(answers, now),
-        _last_run(answers.runs, now),
+        _last_run(answers, now),
         _alarms(answers.alarms),
         *([] if answers.parameters_asked else [say("parameters_not_asked")]),
     ]
@@ -140,7 +143,21 @@ def _identity(answers: BotAnswers, now: int) -> Iterator[Check]:
         yield say("clock_wrong", span=span, direction=direction)
 
 
-def _last_run(runs: Runs | SourceError | None, now: int) -> Check:
+def _version(answers: BotAnswers) -> Check:
+    """Say which version the schedule calls; what a terminal runs it knows itself."""
+    live, deployed = answers.live, answers.deployed
+    if not answers.in_lambda:
+        return say("version", name=answers.name)
+    if isinstance(live, SourceError):
+        return _not_granted("version", live, BOT)
+    if live is None or deployed is None:
+        return say("version_unknown", name=answers.name)
+    meaning = "version_live" if live == deployed.version else "version_not_live"
+    return say(meaning, live=live, function=deployed.function, newest=deployed.version)
+
+
+def _last_run(answers: BotAnswers, now: int) -> Check:
+    runs = answers.runs
     if runs is None:
         return say("runs_not_asked")
     if isinstance(runs, SourceError):
@@ -148,7 +165,8 @@ def _last_run(runs: Runs | SourceError | None, now: int) -> Check:
     if runs.finished is None:
         return say("no_run")
     meaning = "no_run_lately" if now - runs.finished > LATE else "run_finished"
-    return say(meaning, ago=_ago(runs.finished, now))
+    whose = "" if answers.deployed else "; it may be another stage's"
+    return say(meaning, ago=_ago(runs.finished, now), whose=whose)
 
 
 def _alarms(alarms: tuple[str, ...] | SourceError | None) -> Check:
@@ -187,6 +205,8 @@ def instance_checks(answers: InstanceAnswers, now: int) -> list[Check]:
         return [*checks, *_parameters(answers, None, where)]
     listed = words.number_of(len(answers.files), "log file", "log files")
     engine = engine_of(answers.files)
+    if engine is None and answers.instance.engine == "mysql" and not _named(answers.files):
+        engine = "mysql"  # nothing speaks against it
     slow = slow_logs(answers.files)
     parameters = _parameters(answers, engine, where)
     return [
@@ -195,7 +215,7 @@ def instance_checks(answers: InstanceAnswers, now: int) -> list[Check]:
         *_log_files(slow, engine, parameters, where),
         *_fresh(slow, now, where),
         *_length(slow, where),
-        *_events(answers.tail, slow, parameters, where),
+        *_events(answers.tail, slow, engine, parameters, where),
         _event_clock(answers.tail, slow, where),
         *parameters,
     ]
@@ -208,27 +228,36 @@ def slow_logs(files: Sequence[LogFile]) -> list[LogFile]:
 
 def engine_of(files: Sequence[LogFile]) -> Engine | None:
     """Return what wrote the logs that are read; of a MySQL without a slow log too."""
-    for file in files:
-        for beginning, engine in _SLOW_LOG.items():
-            if file.name.startswith(beginning):
-                return engine
+    for beginning, engine in _SLOW_LOG.items():
+        if any(file.name.startswith(beginning) for file in files):
+            return engine
     return "mysql" if _named(files) == "MySQL" else None
 
 
 def worth_reading(files: Sequence[LogFile]) -> tuple[LogFile, Engine] | None:
-    """Return the newest log that is more than a banner, and what wrote it, if there is one."""
+    """Return the newest log that is more than a banner, and what wrote it, if there is one.
+
+    PostgreSQL writes no banner: of its logs a short one is better than none.
+    """
     engine = engine_of(files)
-    found = [file for file in slow_logs(files) if file.size > BANNER]
+    least = 0 if engine == "postgresql" else BANNER
+    slow = slow_logs(files)
+    found = [file for file in slow if file.size > BANNER] or [
+        file for file in slow if file.size > least
+    ]
     return (found[-1], engine) if found and engine else None
 
 
 def _named(files: Sequence[LogFile]) -> str:
-    """Return the name of the engine that its log files show."""
-    for file in files:
-        for beginning, name in _ENGINES.items():
-            if file.name.startswith(beginning):
-                return name
-    return "an engine that is not known here"
+    """Return the name of the engine that its log files show, empty where they do not."""
+    return next(
+        (
+            name
+            for beginning, name in _ENGINES.items()
+            if any(file.name.startswith(beginning) for file in files)
+        ),
+        "",
+    )
 
 
 def _reachable(answers: InstanceAnswers, error: SourceError, where: Subject) -> Check:
@@ -255,7 +284,10 @@ def _engine(answers: InstanceAnswers, engine: Engine | None, where: Subject) -> 
     if not files:
         return say("no_file", where, check="engine")
     if engine is None:
-        return say("engine_not_read", where, engine=_named(files))
+        named = _named(files)
+        if not named and any(file.name.startswith(_AUDIT) for file in files):
+            return say("engine_unsure", where)
+        return say("engine_not_read", where, engine=named or "an engine that is not known here")
     told = answers.instance.engine
     if told and told != engine:
         return say("engine_differs", where, told=told, engine=_NAMES[engine])
@@ -317,6 +349,7 @@ def _length(slow: Sequence[LogFile], where: Subject) -> Iterator[Check]:
 def _events(
     tail: Tail | SourceError | None,
     slow: Sequence[LogFile],
+    engine: Engine | None,
     parameters: Sequence[Check],
     where: Subject,
 ) -> Iterator[Check]:
@@ -326,6 +359,8 @@ def _events(
         return
     if tail is None and not slow:
         yield say("no_file", where, check="events")
+    elif tail is None and engine == "postgresql":
+        yield say("empty_logs", where)
     elif tail is None or _is_banner(tail):
         is_known = any(check.status in {"fail", "warn"} for check in parameters)
         yield say("banner_only_cause_known" if is_known else "banner_only", where)
@@ -383,10 +418,13 @@ def _parameters(answers: InstanceAnswers, engine: Engine | None, where: Subject)
         return [_not_granted("parameters", database, where)]
     if isinstance(values, SourceError):
         return [_not_granted("parameters", values, where)]
-    if "postgres" in database.engine:
-        found = _postgresql(values or {})
+    is_aurora = database.engine.startswith("aurora")
+    if values is None:
+        found = [("no_parameters_known", "")]
+    elif "postgres" in database.engine:
+        found = _postgresql(values, is_aurora=is_aurora)
     elif database.engine.endswith(("mysql", "mariadb")) or engine == "mysql":
-        found = _mysql(values or {}, is_aurora=database.engine.startswith("aurora"))
+        found = _mysql(values, is_aurora=is_aurora)
     else:
         found = [("no_parameters_known", "")]
     checks = [
@@ -404,26 +442,37 @@ def _parameters(answers: InstanceAnswers, engine: Engine | None, where: Subject)
 
 
 def _mysql(values: Parameters, *, is_aurora: bool) -> list[tuple[str, str]]:
-    """Return what is wrong; what a group does not set has MySQL's own default."""
+    """Return what is wrong or not known.
+
+    What a group does not set has MySQL's own default. ``log_output`` has RDS's, and that is
+    another for Aurora, whose log is a file.
+    """
     found = []
     if is_aurora and "slow_query_log" not in values:
         return [("cluster_decides", "")]
     if values.get("slow_query_log", "0").upper() in {"0", "OFF"}:
         found.append(("slow_query_log_off", ""))
-    output = values.get("log_output", "FILE").upper()
-    if "FILE" not in output.split(","):
+    output = values.get("log_output", "FILE" if is_aurora else "").upper()
+    if output and "FILE" not in output.split(","):
         found.append(("log_output_table", output))
+    if found:
+        return found
+    if not output:
+        found.append(("log_output_not_set", ""))
     least = values.get("long_query_time", "10")
-    if not found and (_number(least) or 0.0) >= HIGH:
+    if (_number(least) or 0.0) >= HIGH:
         found.append(("long_query_time_high", least))
     return found
 
 
-def _postgresql(values: Parameters) -> list[tuple[str, str]]:
+def _postgresql(values: Parameters, *, is_aurora: bool) -> list[tuple[str, str]]:
+    """Return what is wrong or not known; what a group does not set has PostgreSQL's default."""
     found = []
     least = values.get("log_min_duration_statement", "-1")
     milliseconds = _number(least)
-    if milliseconds is not None and milliseconds < 0:
+    if is_aurora and "log_min_duration_statement" not in values:
+        found.append(("cluster_decides_durations", ""))
+    elif milliseconds is not None and milliseconds < 0:
         found.append(("durations_off", least))
     elif milliseconds is not None and milliseconds >= HIGH * 1000:
         found.append(("durations_high", least))
@@ -444,7 +493,7 @@ def _number(text: str) -> float | None:
 
 def _error(name: str, error: SourceError, where: Subject) -> Check:
     """Return what an error means where the bot cannot do without the answer."""
-    status: Status = "unknown" if isinstance(error, Passing | NoAnswer) else "fail"
+    status: Status = "unknown" if isinstance(error, Passing | NoAnswer | NotUnderstood) else "fail"
     return Check(name, status, error.why, error.hint, where)
 
 

@@ -32,6 +32,24 @@ class NoAnswer(SourceError):
         )
 
 
+class NotUnderstood(SourceError):
+    """A question that broke; ``kind`` is the name of the error, whose message may quote a log."""
+
+    def __init__(self, kind: str = "its traceback stands in the log") -> None:
+        super().__init__(
+            f"the question broke ({kind})",
+            "ask again; report it with the name of the check if it stays",
+        )
+
+
+_ODD: Final = (
+    *(LookupError, TypeError, ValueError, AttributeError),  # a part is missing, or is another thing
+    *(ArithmeticError, OSError, RuntimeError),  # a time out of range, a socket, a thread
+)
+"""What comes of an answer, or a world, that nobody thought of. One question of many may break
+on it, and the others have their answers all the same."""
+
+
 class Clockwork:
     """Puts questions while ``remaining()`` seconds last, ``limit`` seconds each at most."""
 
@@ -49,6 +67,8 @@ class Clockwork:
                 came.append(question())
             except SourceError as error:
                 came.append(error)
+            except _ODD as error:
+                came.append(NotUnderstood(type(error).__name__))
 
         # A daemon: the process may end while a question still hangs.
         asking = Thread(target=put, daemon=True)
@@ -56,10 +76,7 @@ class Clockwork:
         asking.join(seconds)
         if asking.is_alive():
             return NoAnswer(seconds)
-        if not came:
-            msg = "a question of the health check broke; its traceback stands above"
-            raise RuntimeError(msg)
-        return came[0]
+        return came[0] if came else NotUnderstood()
 
 
 def side_by_side(look: Callable[[Question], Answer], questions: Iterable[Question]) -> list[Answer]:

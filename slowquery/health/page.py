@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from notifiers.message import Alert, Footnote, Heading, Message, Paragraph, Part
 from notifiers.visible import columns
 from slowquery import words
-from slowquery.health.check import Check, Status, Subject, worst
+from slowquery.health.check import Check, Status, Subject, is_blind, worst
 from slowquery.window import iso
 
 SCHEMA: Final = 1
@@ -36,6 +36,7 @@ _COUNTED: Final[Mapping[Status, str]] = {
     "ok": "well",
     "unknown": "unknown",
 }
+_BLIND: Final = "nothing is known of any instance"
 _CHAT: Final = {"ok": "✓", "warn": "⚠", "fail": "⚠", "unknown": "✓"}
 _ALERTS: Final = 20
 """Checks that a message tells of one by one, of more the first."""
@@ -64,7 +65,10 @@ def document(checks: Sequence[Check], now: int) -> dict[str, Any]:
 def message(checks: Sequence[Check], now: int) -> Message:
     """Return what a channel gets: what is not well one by one, the rest as a number."""
     status = worst(checks)
-    title = f"{_CHAT[status]} slow-query digest: {_summary(checks)}"
+    blind = is_blind(checks)
+    mark = _CHAT["warn" if blind else status]
+    told = f"{_BLIND} · {_summary(checks)}" if blind else _summary(checks)
+    title = f"{mark} slow-query digest: {told}"
     bad = [check for check in checks if check.status in {"fail", "warn"}]
     parts: list[Part] = [Heading(title)]
     parts += [
@@ -91,7 +95,10 @@ def text(checks: Sequence[Check], now: int, *, width: int, colour: bool = False)
     """Return lines for a terminal of ``width`` columns: a part for each subject."""
     width = max(LEAST, width)
     paint = _paint if colour else _plain
-    lines = [paint(f"slowquery health · {words.moment(now, UTC)}", "1"), _summary(checks)]
+    title = f"slowquery health · {words.moment(now, UTC)}"
+    if is_blind(checks):
+        title = f"{_BLIND} · {title}"
+    lines = [*(paint(line, "1") for line in words.wrapped(title, width)), _summary(checks)]
     groups = [(where, list(group)) for where, group in groupby(_together(checks), _where)]
     named = max(columns(check.name) for check in checks)
     instances = sum(where.kind == "instance" for where, _ in groups)

@@ -56,6 +56,22 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
     "instances_found": Sentence("instances", "ok", "found {names}"),
     "known": Sentence("identity", "ok", "{arn}, in {region}"),
     "version": Sentence("version", "ok", "{name}"),
+    "version_live": Sentence("version", "ok", "live is version {live} of {function}"),
+    "version_not_live": Sentence(
+        "version",
+        "warn",
+        "live is version {live} of {function}, and version {newest} was deployed",
+        "likeliest first: the deployment is not over yet; it was stopped or rolled back, see "
+        "CodeDeploy",
+        _SILENT,
+    ),
+    "version_unknown": Sentence(
+        "version",
+        "unknown",
+        "{name}; which version of the digest is live is not known",
+        "SLOWQUERY_NEW_VERSION in the function's environment names it: deploy again",
+        _UNKNOWN,
+    ),
     "clock_right": Sentence("clock", "ok", "agrees with AWS's to the minute"),
     "clock_wrong": Sentence(
         "clock",
@@ -74,7 +90,7 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
         "health: {{parameters: true}} in the settings, and deploy again",
         _UNKNOWN,
     ),
-    "run_finished": Sentence("last run", "ok", "finished {ago} ago"),
+    "run_finished": Sentence("last run", "ok", "finished {ago} ago{whose}"),
     "no_run_lately": Sentence(
         "last run",
         "fail",
@@ -187,6 +203,14 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
         "leave the instance out; MySQL, MariaDB, Aurora MySQL and PostgreSQL have slow-query logs",
         "Another engine",
     ),
+    "engine_unsure": Sentence(
+        "engine",
+        "unknown",
+        "its log files are those of MySQL, MariaDB or Oracle: each of them writes an audit log",
+        "set instances[].engine to mysql if it is MySQL or MariaDB; leave the instance out if it "
+        "is Oracle",
+        "Another engine",
+    ),
     "engine_differs": Sentence(
         "engine",
         "fail",
@@ -217,6 +241,14 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
         "likeliest first: log_output=TABLE, set it to FILE; slow_query_log=0; long_query_time "
         "is too high: its default is 10 seconds; nothing was slow",
         _NOTHING,
+    ),
+    "empty_logs": Sentence(
+        "events",
+        "warn",
+        "the log files are empty",
+        "likeliest first: log_min_duration_statement=-1, its default, set it to 1000 "
+        "(milliseconds); the instance is new and has not been slow yet",
+        _POSTGRESQL,
     ),
     "banner_only_cause_known": Sentence(
         "events",
@@ -306,6 +338,13 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
         "set log_output=FILE; it needs no reboot",
         _NO_LOGS,
     ),
+    "log_output_not_set": Sentence(
+        "parameters",
+        "unknown",
+        "log_output is not set in {group}: the log may be no file",
+        "set log_output=FILE; RDS for MySQL's default is TABLE; it needs no reboot",
+        _UNKNOWN,
+    ),
     "long_query_time_high": Sentence(
         "parameters",
         "warn",
@@ -348,6 +387,14 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
         "look at the parameter group of the cluster: slow_query_log=1, log_output=FILE",
         _UNKNOWN,
     ),
+    "cluster_decides_durations": Sentence(
+        "parameters",
+        "unknown",
+        "{group} does not set log_min_duration_statement; the cluster's parameter group may",
+        "look at the parameter group of the cluster: log_min_duration_statement=1000 "
+        "(milliseconds)",
+        _UNKNOWN,
+    ),
     "no_parameters_known": Sentence(
         "parameters",
         "unknown",
@@ -381,6 +428,13 @@ SENTENCES: Final[Mapping[str, Sentence]] = {
         _SILENT,
     ),
     "posted": Sentence("this page", "ok", "posted"),
+    "page_unposted": Sentence(
+        "this page",
+        "fail",
+        "not posted to {channels}: the settings cannot be read",
+        "mend the settings, see above",
+        _SILENT,
+    ),
     "not_posted": Sentence("this page", "fail", "{why}", "{hint}", _SILENT),
 }
 

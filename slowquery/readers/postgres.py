@@ -2,9 +2,10 @@ r"""The server log of PostgreSQL, RDS and Aurora PostgreSQL: text to batches.
 
 **Where a message begins.** In a stderr log at a line that begins as ``log_line_prefix`` does,
 with a time. The server puts a TAB in front of every other line of a message, so no literal
-can hold such a line. In a csvlog at a line whose fields are those of a record up to the
-message, with an odd number of quotes before that: inside a field every quote is doubled, so
-there is no such line in a literal either. In a jsonlog at a line that is such an object.
+can hold such a line; a line with neither is of another program and is skipped. In a csvlog at
+a line whose fields are those of a record up to the message, with an odd number of quotes
+before that: inside a field every quote is doubled, so there is no such line in a literal
+either. In a jsonlog at a line that is such an object.
 
 **Where it ends.** Where the next one begins, at a loss, and at the end of a file.
 
@@ -21,12 +22,13 @@ did before.
   stand in columns of their own and are in no query time.
 - ``execute fetch from`` goes on with an execution: its time is added to that.
 - A ``parse`` or ``bind`` line that no execution follows stands for one that was faster than
-  what the server logs, and lends it its time. After an error it stands for nothing: of what
-  failed PostgreSQL logs no duration.
+  what the server logs, and lends it its time. With an error right behind it in its session it
+  stands for nothing: of what failed PostgreSQL logs no duration.
 - A bare duration belongs to the text that ``log_statement`` wrote before it in its session.
   Without one it is an event of :data:`~slowquery.model.TEXT_NOT_LOGGED`; with
   ``log_duration`` alone parse, bind and execute look alike there.
-- Plans of auto_explain are counted and are no events.
+- Plans of auto_explain are counted and are no events. Nor is anything but a ``LOG`` message:
+  an error's ``STATEMENT`` may be text that looks like one.
 
 **When it happened.** At the time of its line, which is its end. Times in UTC, GMT or with an
 offset in digits are read. What a zone's other abbreviations mean is not the same everywhere:
@@ -36,9 +38,10 @@ such an event has no time.
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from operator import itemgetter
@@ -75,23 +78,24 @@ _OPEN_STEP: Final = 300  # what a remembered step takes up beside its statement,
 _OPEN_SESSION: Final = 1_000
 _UNNAMED: Final = b"<unnamed>"
 _START: Final = b"\n"
+_FOREIGN_LINE: Final = re.compile(rb"\n(?!\t|\Z)")
+_LINE_BREAK: Final = _START[0]  # as a number it is looked for at a fraction of the cost
 _NO_LINE: Final = b"."  # in place of the beginning of a line: no message begins behind it
 
 _SEVERITY: Final = (
     rb"(LOG|DETAIL|ERROR|STATEMENT|HINT|CONTEXT|WARNING|FATAL|PANIC|NOTICE|INFO|LOCATION|QUERY"
     rb"|BACKTRACE|DEBUG[1-5]?)"
 )
-_STAMP: Final = (
-    rb"\d{4}-\d\d-\d\d\ \d\d:\d\d:\d\d(?:\.\d{3})?\ (?:[A-Za-z]{1,6}+|[+-]\d\d(?:\d\d)?)"
-)
+_STAMP: Final = rb"\d{4}-[\d-]{5}\ [\d:]{8}(?:\.\d{3})?\ (?:[A-Za-z]{1,6}+|[+-]\d\d(?:\d\d)?)"
 _EPOCH_STAMP: Final = rb"\d{1,12}+\.\d{3}"
 _MESSAGE: Final = (
     rb"(?:duration:\ (\d{1,15}+\.\d{3})\ ms(?:\ \ "
     rb"(statement|(?:execute\ fetch\ from|execute|bind|parse)(?=\ )|plan|fastpath\ function\ call)"
-    rb"(?::\ ?|\ ([^\n]{1,300}?):\ ))?)?"
+    rb"(?::\ ?|\ ([^\n]{1,300}?):\ ))?+)?+"
 )
 _COLUMNS: Final = 8
 _SEVERITY_GROUP: Final = 4
+_DURATION_GROUP: Final = 5
 _KIND_GROUP: Final = 6
 
 _WITHOUT_EVENTS: Final = frozenset(
@@ -101,14 +105,15 @@ _WITHOUT_EVENTS: Final = frozenset(
 _FAILED: Final = frozenset((b"ERROR", b"FATAL", b"PANIC"))
 _EXECUTE: Final = frozenset((b"execute", b"execute fetch from"))
 _WITH_TEXT: Final = frozenset((*_EXECUTE, b"parse", b"bind", b"fastpath function call"))
-_EXECUTIONS: Final = frozenset((b"statement", b"execute"))
+_STEPS: Final = frozenset((b"parse", b"bind"))
+_BY_ITSELF: Final = frozenset((b"statement", b"fastpath function call", None))  # None: bare
 _TELLING: Final = re.compile(
     rb"""(?P<said> (?:statement | execute\ (?P<fetch>fetch\ from\ )?(?P<name>[^\n]{1,300}?)):\ )
     | (?P<waits> (?:process\ \d{1,10}+|recovery)\ (?:still\ waiting
         | detected\ deadlock\ while\ waiting | avoided\ deadlock) )
     | (?P<file> temporary\ file: )
-    | (?P<over> disconnection: )
-    | parameter\ \\?"{1,2}log_(?:statement|transaction)_sample_rate\\?"{1,2}\ changed\ to
+    | (?P<over> disconnection: | connection\ (?:received|authorized): )
+    | parameter\ \\?"{1,2}log_(?P<sampling>statement|transaction)_sample_rate\\?"{1,2}\ changed\ to
         \ \\?"{1,2}(?P<rate>\d{1,3}+(?:\.\d{1,20}+)?(?:e-\d{1,2}+)?)
     """,
     re.VERBOSE,
@@ -117,6 +122,7 @@ _LEAST_RATE: Final = 1e-9
 _TEXT_NOT_LOGGED: Final = TEXT_NOT_LOGGED.encode()
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST: Final = 253_402_300_799 * SECOND  # the last second that a datetime can hold
 _T = TypeVar("_T")
 
 
@@ -161,40 +167,56 @@ class _Format:
 # The prefix of a stderr log
 
 _ESCAPE: Final = re.compile(r"%(-?\d{1,3})?([a-zA-Z%])")
-_FIELDS: Final[dict[str, bytes]] = {
-    "u": rb"(?P<user>.*)",
-    "d": rb"(?P<database>[^@]*)",
-    "r": rb"(?P<remote>\[local\]|[^()\s]*\(\d+\)|)",
-    "h": rb"(?P<host>\S*)",
-    "p": rb"(?P<pid>\d+)",
-    "c": rb"(?P<session>[0-9a-f.]+)",
-    "l": rb"\d+",
+_FORMS: Final[dict[str, bytes]] = {
+    "r": rb"(?P<remote>\[local\]|[^()\s]*+\(\d++\)|)",
+    "p": rb"(?P<pid>\d++)",
+    "c": rb"(?P<session>[0-9a-f.]++)",
+    "l": rb"\d++",
     "e": rb"[0-9A-Z]{5}",
+    "s": _STAMP,
     "%": rb"%",
 }
-"""Patterns of the escapes that tell something, or that have a form; any other is any text."""
+"""Patterns of the escapes that have a form; any other is any text."""
+_NAMES: Final = {"u": b"?P<user>", "d": b"?P<database>", "h": b"?P<host>"}
+_OF_RDS: Final = rb"(?=:(?:\[local\]|[^\s()]{1,300}+\(\d{1,5}+\)):)"
 _QUICK: Final[dict[str, bytes]] = {"p": rb"\d++", "s": _STAMP}
 
 
 def _origin_pattern(pieces: Sequence[tuple[str, str]]) -> re.Pattern[bytes]:
     """Return a pattern for what a prefix tells of a message's origin; its time is a NUL.
 
-    What follows ``%q`` is left out by processes that have no session.
+    What follows ``%q`` is left out by processes that have no session. A value ends where the
+    text behind it in the prefix stands first, so its time grows as what is matched. The one
+    that may hold that text is a user in front of ``@`` and a database: its last ``@`` counts.
     """
     seen: set[str] = set()
     pattern, closing = b"", b""
-    for literal, escape in pieces:
+    for index, (literal, escape) in enumerate(pieces):
         pattern += re.escape(literal.encode())
+        after, following = pieces[index + 1] if index + 1 < len(pieces) else ("", "")
+        form = _FORMS.get(escape)
         if escape == "q":
             pattern, closing = pattern + b"(?:", b")?"
         elif escape in {"t", "m", "n"} and "time" not in seen:
             seen.add("time")
             pattern += b"\0?"  # nothing is said of it where nothing stands before it
+        elif form:
+            pattern += b" *+" + (re.sub(rb"\?P<\w+>", b"", form) if escape in seen else form)
+            pattern += b"" if after.startswith(" ") else b" *+"
         elif escape:
-            known = escape not in seen and _FIELDS.get(escape)
-            pattern += b" *" + (known or b".*?") + b" *"
-            seen.add(escape)
+            name = b"?:" if escape in seen else _NAMES.get(escape, b"?:")
+            is_user = (escape, after, following) == ("u", "@", "d") and "u" not in seen
+            value = b".*" if is_user else _up_to(after, no_at=escape == "d")
+            pattern += b"(" + name + value + b")"
+        seen.add(escape)
     return re.compile(pattern + closing, re.DOTALL)
+
+
+def _up_to(literal: str, *, no_at: bool) -> bytes:
+    """Return a pattern for all that stands before a text, to the end without one."""
+    character = b"[^@]" if no_at else b"."
+    ahead = rb"(?!" + re.escape(literal.encode()) + b")" if literal else b""
+    return b"(?:" + ahead + character + b")*+"
 
 
 def _quick_pattern(pieces: Sequence[tuple[str, str]]) -> bytes:
@@ -224,11 +246,25 @@ def _pieces(prefix: str) -> list[tuple[str, str]]:
     return [*pieces, (prefix[at:], "")]
 
 
-def _stderr(prefixes: Sequence[str]) -> _Format:
+def _ending(pieces: Sequence[tuple[str, str]]) -> bytes:
+    """Return a pattern for what stands right before the severity, whatever values hold."""
+    ends = [pieces[-1][0]]
+    if any(escape == "q" for _, escape in pieces):
+        at = next(index for index, (_, escape) in enumerate(pieces) if escape == "q")
+        ends.append(pieces[at][0])
+    patterns = [re.escape(end.encode()) for end in ends]
+    if len(pieces) > 1 and pieces[-2][1] == "p":
+        patterns[0] = re.escape(pieces[-2][0].encode()) + rb"\d++" + patterns[0]
+    return b"(?:" + b"|".join(patterns) + b")"
+
+
+def stderr(prefixes: Sequence[str]) -> _Format:
     """Return the format of a stderr log with one of these prefixes.
 
     A line that has a time where one of theirs has it begins a message whatever follows; what
-    no prefix explains of it is read as well as it can be.
+    no prefix explains of it is read as well as it can be. A name may hold what looks like a
+    message: where there is one prefix, and in a line that can only be RDS's, a severity is
+    none unless the end of the prefix stands before it.
     """
     split = list(map(_pieces, prefixes))
     places = [
@@ -243,6 +279,16 @@ def _stderr(prefixes: Sequence[str]) -> _Format:
     quick = b"|".join(
         _quick_pattern(one[place + 1 :]) for place, one in zip(places, split, strict=True)
     )
+    unexplained = (
+        rb"[^\n]{0,400}?" + _ending(split[0])
+        if len(split) == 1
+        else _OF_RDS
+        + rb"[^\n]{0,400}?"
+        + _ending(_pieces(RDS_PREFIX))
+        + rb"|(?!"
+        + _OF_RDS
+        + rb")[^\n]{0,400}?"
+    )
     epoch = any(one[place][1] == "n" for place, one in zip(places, split, strict=True))
     stamp = _STAMP + (b"|" + _EPOCH_STAMP if epoch else b"")
     header = re.compile(
@@ -252,11 +298,13 @@ def _stderr(prefixes: Sequence[str]) -> _Format:
         + stamp
         + rb")(?:("
         + quick
-        + rb"|[^\n]{0,400}?)"
+        + rb"|"
+        + unexplained
+        + rb")"
         + _SEVERITY
         + rb":\ \ (?:[0-9A-Z]{5}:\ )?"
         + _MESSAGE
-        + rb")?"
+        + rb")?+"
     )
     patterns = list(map(_origin_pattern, split))
 
@@ -277,8 +325,10 @@ def _stderr(prefixes: Sequence[str]) -> _Format:
     return _Format(header, line, origin, _stderr_texts)
 
 
-_PID: Final = re.compile(rb"\[(\d+)\]")
-_USER_AT_DATABASE: Final = re.compile(rb"([^\s:@,\[\]]{1,200})@([^\s:@,\[\]]{1,200})")
+_PID: Final = re.compile(rb"\[(\d{1,10}+)\]")
+_USER_AT_DATABASE: Final = re.compile(
+    rb"(?<![^\s:@,\[\]])([^\s:@,\[\]]{1,200}+)@([^\s:@,\[\]]{1,200}+)"
+)
 
 
 def _guessed(raw: bytes) -> Origin:
@@ -305,7 +355,8 @@ def _stderr_texts(bodies: list[bytes]) -> list[bytes]:
             for body in bodies
         ]
     return [
-        body.replace(b"\n\t", b"\n").strip() if b"\n" in body else body.strip() for body in bodies
+        body.replace(b"\n\t", b"\n").strip() if _LINE_BREAK in body else body.strip()
+        for body in bodies
     ]
 
 
@@ -321,25 +372,27 @@ _CSV_HEADER: Final = re.compile(
     rb"\n()("
     + _STAMP
     + rb"),"
-    rb"(FIELD,FIELD,\d{0,10}+,FIELD),PLAIN,\d{0,20}+,FIELD,PLAIN,PLAIN,\d{0,20}+,".replace(
+    rb"(FIELD,FIELD,\d{0,10}+,FIELD,PLAIN),\d{0,20}+,FIELD,PLAIN,PLAIN,\d{0,20}+,".replace(
         b"FIELD", _FIELD
     ).replace(b"PLAIN", _PLAIN)
     + _SEVERITY
     + rb',[0-9A-Z]{0,5}+,"(?=(?:"")*+(?!"))'
     + _MESSAGE
 )
-_CSV_ORIGIN: Final = re.compile(rb"(FIELD),(FIELD),(\d*+),(FIELD)".replace(b"FIELD", _FIELD))
+_CSV_ORIGIN: Final = re.compile(
+    rb"(FIELD),(FIELD),(\d*+),(FIELD),(PLAIN)".replace(b"FIELD", _FIELD).replace(b"PLAIN", _PLAIN)
+)
 _CSV_TEXT: Final = re.compile(rb'[^"]*+(?:""[^"]*+)*+')
 
 
 def _csv_origin(raw: bytes) -> Origin:
     found = _CSV_ORIGIN.fullmatch(raw)
-    fields = found.groups() if found else (b"", b"", b"", b"")
-    user, database, pid, remote = (
+    fields = found.groups() if found else (b"",) * 5
+    user, database, pid, remote, session = (
         one[1:-1].replace(b'""', b'"') if one[:1] == b'"' else one for one in fields
     )
     host = remote if remote.startswith(b"[") else remote.rpartition(b":")[0]
-    return _origin(user, database, host or remote, pid)
+    return _origin(user, database, host or remote, session or pid)
 
 
 def _csv_texts(bodies: list[bytes]) -> list[bytes]:
@@ -361,7 +414,7 @@ _VALUE: Final = rb"(?:" + _STRING + rb"|-?\d{1,20}+)"
 _JSON_HEADER: Final = re.compile(
     rb'\n()\{"timestamp":"('
     + _STAMP
-    + rb')"((?:,"(?:user|dbname|pid|remote_host|remote_port)":VALUE){0,5}+)'
+    + rb')"((?:,"(?:user|dbname|pid|remote_host|remote_port|session_id)":VALUE){0,6}+)'
     rb'(?:,"(?!error_severity")\w{1,30}+":VALUE){0,9}+,"error_severity":"'.replace(b"VALUE", _VALUE)
     + _SEVERITY
     + rb'"(?:,"state_code":"[0-9A-Z]{0,5}+")?,"message":"'
@@ -379,7 +432,7 @@ def _json_origin(raw: bytes) -> Origin:
         pairs.get(b"user", b""),
         pairs.get(b"dbname", b""),
         pairs.get(b"remote_host", b""),
-        pairs.get(b"pid", b""),
+        pairs.get(b"session_id") or pairs.get(b"pid", b""),
     )
 
 
@@ -399,7 +452,7 @@ def _json_character(escape: re.Match[bytes]) -> bytes:
 
 
 CSV: Final = _Format(_CSV_HEADER, re.compile(rb"\n(?=" + _STAMP + rb",)"), _csv_origin, _csv_texts)
-STDERR: Final = _stderr(KNOWN_PREFIXES)
+STDERR: Final = stderr(KNOWN_PREFIXES)
 JSON: Final = _Format(
     _JSON_HEADER, re.compile(rb'\n(?=\{"timestamp":")'), _json_origin, _json_texts
 )
@@ -499,6 +552,22 @@ class _Columns(NamedTuple):
         ]
         return self._replace(rests=rests)
 
+    def without_foreign_lines(self) -> int:
+        """Cut off the lines that the server did not write, and return their size.
+
+        It puts a TAB in front of every line but the first; what another program writes into
+        the same file has none. A mark that RDS put there stays.
+        """
+        size = 0
+        for index in [at for at, body in enumerate(self.bodies) if _LINE_BREAK in body]:
+            body = self.bodies[index]
+            found = _FOREIGN_LINE.search(body, 0, STATEMENT_LIMIT)
+            if found and self.severities[index]:
+                text, rest = body[: found.start()], body[found.start() : STATEMENT_LIMIT]
+                size += len(rest.removesuffix(b"\n"))
+                self.bodies[index] = _cut(text) if CUT_MARK in rest else text
+        return size
+
     def size(self, index: int) -> int:
         """Return the size of a message that only begins like one; however long, it is limited."""
         length = sum(len(column[index]) for column in (self.befores, self.stamps, self.bodies))
@@ -508,19 +577,21 @@ class _Columns(NamedTuple):
 class _Session:
     """What a session has begun: texts that wait for a duration, steps for an execution."""
 
-    __slots__ = ("bound", "fresh", "is_idle", "parsed", "running", "said")
+    __slots__ = ("bound", "is_idle", "last", "parsed", "running", "said")
 
     def __init__(self) -> None:
         self.said: tuple[bytes, bytes | None, bool] | None = None
         self.parsed: dict[bytes, _Step] = {}
         self.bound: dict[bytes, _Step] = {}
         self.running: dict[bytes, _Step] = {}
-        self.fresh: bytes | None = None
+        self.last: tuple[dict[bytes, _Step], bytes] | None = None
         self.is_idle = False
 
 
 class _Sessions:
     """Joins the lines of sessions into executions; ``ended`` holds those that are over.
+
+    ``unproven`` are the sessions whose last line is a step that may have failed yet.
 
     What is open takes ``OPEN_SIZE`` at most. Beyond it sessions are given up, as if they had
     ended, in the order in which they began; one that was heard of meanwhile has another turn.
@@ -528,6 +599,7 @@ class _Sessions:
 
     def __init__(self) -> None:
         self.ended: list[_Step] = []
+        self.unproven: set[bytes] = set()
         self._sessions: dict[bytes, _Session] = {}
         self._size = 0
 
@@ -536,8 +608,8 @@ class _Sessions:
         session = self._session(step)
         self._over(session.parsed.pop(name, None))
         step.parse = step.took
-        session.fresh = name
         self._keep(session.parsed, name, step)
+        self._may_fail(session, session.parsed, name, step)
 
     def bound(self, name: bytes, step: _Step) -> None:
         """Take note of a portal that was made of it."""
@@ -547,6 +619,7 @@ class _Sessions:
         step.parse = self._parse_of(session, name, step.text)
         step.bind = step.took
         self._keep(session.bound, name, step)
+        self._may_fail(session, session.bound, name, step)
 
     def executed(self, name: bytes, step: _Step, *, is_fetch: bool = False) -> None:
         """Take note of an execution, or of the rest of one that has begun."""
@@ -587,15 +660,23 @@ class _Sessions:
             self.executed(name, step, is_fetch=is_fetch)
         return True
 
-    def failed(self, key: bytes) -> None:
-        """Forget what cannot be executed any more after an error: all that was bound."""
+    def spoke(self, key: bytes) -> None:
+        """Take note of a plain statement: the step before it ran, and what has no name is gone."""
         session = self._sessions.get(key)
-        if session and (session.bound or session.parsed or session.said):
-            for step in session.bound.values():
-                self._taken(step)
-            session.bound.clear()
-            for name in {_UNNAMED, session.fresh or _UNNAMED} & session.parsed.keys():
-                self._taken(session.parsed.pop(name))
+        if session and session.last:
+            self._proven(session, key)
+            for name in [name for name in session.bound if b"/" not in name]:
+                self._over(session.bound.pop(name))
+            self._over(session.parsed.pop(_UNNAMED, None))
+
+    def failed(self, key: bytes) -> None:
+        """Forget what failed: a step right before it, or a text that has no duration yet."""
+        session = self._sessions.get(key)
+        if session:
+            if session.last:
+                steps, name = session.last
+                self._taken(steps.pop(name))
+                self._proven(session, key)
             self._unsaid(session)
 
     def over(self, key: bytes) -> None:
@@ -603,6 +684,7 @@ class _Sessions:
         session = self._sessions.pop(key, None)
         if session:
             self._size -= _OPEN_SESSION
+            self._proven(session, key)
             self._unsaid(session)
             for steps in (session.running, session.bound, session.parsed):
                 for step in steps.values():
@@ -619,8 +701,20 @@ class _Sessions:
             session = self._sessions[step.origin.session] = _Session()
             self._size += _OPEN_SESSION
         session.is_idle = False
-        session.fresh = None
+        self._proven(session, step.origin.session)
         return session
+
+    def _may_fail(
+        self, session: _Session, steps: dict[bytes, _Step], name: bytes, step: _Step
+    ) -> None:
+        if step.origin.session in self._sessions:  # it may have been given up for its size
+            session.last = steps, name
+            self.unproven.add(step.origin.session)
+
+    def _proven(self, session: _Session, key: bytes) -> None:
+        if session.last:
+            session.last = None
+            self.unproven.discard(key)
 
     def _parse_of(self, session: _Session, name: bytes, text: bytes) -> int:
         """Return the time of a statement's parsing, if it is not told yet."""
@@ -673,7 +767,7 @@ def read(
     known by their look. What cannot be read is counted in the batches. ``stretch`` is how many
     bytes are read at a time: it bounds the memory, and the result does not depend on it.
     """
-    log = _ServerLog(_stderr((log_line_prefix,)) if log_line_prefix else STDERR)
+    log = _ServerLog(stderr((log_line_prefix,)) if log_line_prefix else STDERR)
     file = None
     for piece in pieces:
         if isinstance(piece, Loss):
@@ -712,8 +806,11 @@ class _ServerLog:
         self._sessions = _Sessions()
         self._origins = {id(known): _Memo(known.origin) for known in (stderr, CSV, JSON)}
         self._sampled = 1
+        self._rates: dict[bytes, int] = {}
+        self._changes: list[tuple[int, bytes, int]] = []
         self._seconds = _Memo(_second)
         self._tails = _Memo(_tail)
+        self._moments = _Memo(self._moment)
 
     def begin_file(self) -> None:
         """Look anew at how the log is written."""
@@ -721,11 +818,15 @@ class _ServerLog:
         self._looked_at = 0
 
     def count_events(self, data: bytes) -> int:
-        """Count the executions whose lines begin in ``data``."""
+        """Count the executions of which lines begin in ``data``."""
         known = self._format or self._stderr
-        return sum(
-            found[_KIND_GROUP] in _EXECUTIONS for found in known.header.finditer(_START + data)
+        kinds = Counter(
+            found[_KIND_GROUP]
+            for found in known.header.finditer(_START + data)
+            if found[_DURATION_GROUP] and found[_SEVERITY_GROUP] == b"LOG"
         )
+        of_steps = max(kinds[b"parse"], kinds[b"bind"], kinds[b"execute"])
+        return of_steps + sum(kinds[kind] for kind in _BY_ITSELF)
 
     def take(self, data: bytes, stretch: int) -> Iterator[Batch]:
         """Read what is there to be read when ``data`` has arrived."""
@@ -818,7 +919,7 @@ class _ServerLog:
         for index, (severity, kind) in enumerate(
             zip(columns.severities, columns.kinds, strict=True)
         ):
-            if kind == b"statement":
+            if kind == b"statement" and severity == b"LOG":
                 plain.append(index)
             elif severity is None:
                 skipped["line of another form"] += columns.size(index)
@@ -826,16 +927,59 @@ class _ServerLog:
                     skipped["line of another form"] -= ours
             elif severity not in _WITHOUT_EVENTS:
                 others.append(index)
-        order, also = self._heard(known, columns, others)
+        if known is self._stderr:
+            skipped["line of another form"] += columns.without_foreign_lines()
+        whose = self._whose(known, [columns.rests[index] for index in plain])
+        order, also = self._heard(known, columns, self._proving(columns, plain, whose, others))
+        self._sampled = max(self._sampled, self._sampled_by(columns, plain, others))
         events = _Events(
             known.texts([columns.bodies[index] for index in plain]),
-            self._moments([columns.stamps[index] for index in plain]),
+            [self._moments[columns.stamps[index]] for index in plain],
             _micros([columns.durations[index] for index in plain]),
             [0] * len(plain),
             [0] * len(plain),
-            self._whose(known, [columns.rests[index] for index in plain]),
+            whose,
         )
         yield self._batch(events, [*plain, *order], also, skipped)
+
+    def _proving(
+        self, columns: _Columns, plain: list[int], whose: list[Origin], others: list[int]
+    ) -> list[int]:
+        """Return the others and, in order, the plain statements of sessions that have steps."""
+        known = self._origins[id(self._format or self._stderr)]
+        steps = {
+            known[columns.rests[index]].session
+            for index in others
+            if columns.kinds[index] in _STEPS
+        }
+        unproven = self._sessions.unproven
+        if not steps and not unproven:
+            return others
+        proving = [
+            index
+            for index, origin in zip(plain, whose, strict=True)
+            if origin.session in steps or origin.session in unproven
+        ]
+        return sorted([*others, *proving]) if proving else others
+
+    def _sampled_by(self, columns: _Columns, plain: list[int], others: list[int]) -> int:
+        """Return the highest rate under which something was timed; go on with the last one."""
+        changes, self._changes = self._changes, []
+        if not changes and not self._rates:
+            return 1
+        timed = [index for index in others if columns.durations[index]]
+        timed = sorted([*plain, *(index for index in timed if columns.severities[index] == b"LOG")])
+        highest, passed = 1, 0
+        for at, what, rate in [*changes, (len(columns.bodies), b"", 1)]:
+            upto = bisect(timed, at)
+            if upto > passed:
+                highest, passed = max(highest, self._rate()), upto
+            if what:
+                self._rates[what] = rate
+        return highest
+
+    def _rate(self) -> int:
+        return max(self._rates.values(), default=1)
 
     def _heard(
         self, known: _Format, columns: _Columns, others: list[int]
@@ -848,7 +992,8 @@ class _ServerLog:
         order: list[int] = []
         also: list[tuple[int, Occurrence]] = []
         ended = self._sessions.ended
-        moments = self._moments([columns.stamps[index] for index in others])
+        moments = [self._moments[columns.stamps[index]] for index in others]
+        durations = _micros([columns.durations[index] or b"0" for index in others])
         whose = self._whose(known, [columns.rests[index] for index in others])
         with_text = [
             index
@@ -856,18 +1001,23 @@ class _ServerLog:
             if columns.kinds[index] in _WITH_TEXT and columns.severities[index] not in _FAILED
         ]
         texts = iter(known.texts([columns.bodies[index] for index in with_text]))
-        for index, moment, origin in zip(others, moments, whose, strict=True):
-            duration = columns.durations[index]
+        for index, moment, took, origin in zip(others, moments, durations, whose, strict=True):
+            what: Also | None = None
             if columns.severities[index] in _FAILED:
                 self._sessions.failed(origin.session)
-                what: Also | None = "errors"
-            elif duration:
+                what = "errors"
+                if columns.severities[index] != b"ERROR":
+                    self._sessions.over(origin.session)
+            elif columns.kinds[index] == b"statement":
+                self._sessions.spoke(origin.session)
+            elif columns.durations[index]:
                 kind = columns.kinds[index]
                 text = next(texts) if kind in _WITH_TEXT else _TEXT_NOT_LOGGED
-                step = _Step(text, moment, int(duration.replace(b".", b"")), origin)
+                step = _Step(text, moment, took, origin)
                 what = self._timed(kind, columns.names[index], step)
             else:
-                what = self._told(known, _Step(columns.bodies[index], moment, 0, origin))
+                step = _Step(columns.bodies[index], moment, 0, origin)
+                what = self._told(known, index, step)
             if what:
                 also.append((index, Occurrence(what, moment, origin.client, origin.database)))
             if len(ended) > len(order):
@@ -904,7 +1054,7 @@ class _ServerLog:
             also.sort(key=itemgetter(0))
         bytes_read, self._unreported = self._unreported, 0
         sampled, self._sampled = self._sampled, 1
-        return Batch(
+        batch = Batch(
             statements=events.texts,
             ended_at=events.ended_at,
             query_time=events.took,
@@ -917,6 +1067,11 @@ class _ServerLog:
             sampled=sampled,
             also=[occurrence for _, occurrence in also],
         )
+        if b"" not in events.texts:
+            return batch
+        # Drivers send empty statements to see whether the server is there.
+        told = list(map(bool, events.texts))
+        return replace(batch.select(told), events_excluded={"empty statement": told.count(False)})
 
     def _timed(self, kind: bytes | None, name: bytes, step: _Step) -> Also | None:
         """Take a line with a duration that is no plain statement; return what it tells of."""
@@ -935,8 +1090,8 @@ class _ServerLog:
             self._sessions.ended.append(step)
         return None
 
-    def _told(self, known: _Format, step: _Step) -> Also | None:
-        """Take a message without a duration; return what it tells of, if anything."""
+    def _told(self, known: _Format, index: int, step: _Step) -> Also | None:
+        """Take the message there, without a duration; return what it tells of, if anything."""
         found = _TELLING.match(step.text)
         if not found:
             return None
@@ -948,22 +1103,19 @@ class _ServerLog:
             case "over":
                 self._sessions.over(step.origin.session)
             case "rate":
-                self._sampled = max(self._sampled, _one_in(found["rate"]))
+                self._changes.append((index, found["sampling"], _one_in(found["rate"])))
             case "said":
                 (step.text,) = known.texts([step.text[found.end() :]])
                 self._sessions.said(step, found["name"], is_fetch=bool(found["fetch"]))
         return None
 
     def _moment(self, stamp: bytes) -> int | None:
-        return self._moments([stamp])[0]
-
-    def _moments(self, stamps: list[bytes]) -> list[int | None]:
-        """Return the points in time of stamps, ``None`` for one that nobody can tell."""
-        seconds, tails = self._seconds, self._tails
+        """Return the point in time of a stamp, ``None`` if nobody can tell."""
         try:
-            return [seconds[stamp[:_SECOND]] + tails[stamp[_SECOND:]] for stamp in stamps]
+            micros = self._seconds[stamp[:_SECOND]] + self._tails[stamp[_SECOND:]]
         except ValueError:
-            return [self._moment(stamp) for stamp in stamps] if len(stamps) > 1 else [None]
+            return None
+        return micros if 0 <= micros < _LATEST else None
 
 
 def _micros(durations: list[bytes]) -> list[int]:

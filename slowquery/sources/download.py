@@ -263,11 +263,13 @@ class Download:
     def _joined(self, answer: _Answer, parts: list[bytes]) -> list[Piece]:
         """Return the pieces of an answer, which is in parts where lines of it were cut."""
         at, to, span = answer.start, answer.end, answer.span
+        early = 0
+        if len(parts) > 1 and span is not None:
+            parts, early = self._told_apart(answer.data, parts, span)
         came = b"".join(parts)
-        if span is not None and span <= seam.sizes(came).least:
-            parts = [came]  # nothing is missing, whatever is marked
         first, *others = parts
-        end = to if not any(others) or at is None else at + len(first)
+        is_cut = any(others) or early > 0
+        end = at + len(first) - early if is_cut and at is not None else to
         stretch, self._seam = self._seam.join(first, at, end)
         begins_at = self._seam.begins_at
         self._is_early |= at is not None and begins_at is not None and begins_at < at
@@ -278,8 +280,8 @@ class Download:
         if stretch.data:
             pieces.append(Portion(self.label, stretch.data, stretch.doubtful))
         missing = stretch.missing
-        if any(others) and span is not None:
-            missing = max(0, span - seam.sizes(came).most)
+        if is_cut and span is not None:
+            missing = max(0, span + early - seam.sizes(came).most)
         if others:
             pieces.append(Loss(self.label, _CUT, missing or None))
             self._seam = _NOTHING
@@ -295,6 +297,26 @@ class Download:
             self.position = Sizes(to, to)
         return pieces
 
+    def _told_apart(self, data: bytes, parts: list[bytes], span: int) -> tuple[list[bytes], int]:
+        """Tell what is cut from what comes again.
+
+        Returns the parts without what had come whole before it was cut, and how many bytes
+        before its marker the first of them begins.
+        """
+        first, rest, came = parts[0], b"".join(parts[1:]), b"".join(parts)
+        is_enough = span <= seam.sizes(came).least
+        least = seam.sizes(rest).least
+        if is_enough and rest and least <= span and self._seam.is_there(first):
+            self._is_early = True
+            return [rest] if least == span else parts[1:], 0
+        early = seam.longest_repeat(self._seam.before, first) if self._is_early else 0
+        missing = span + early - seam.sizes(came).most
+        if early and missing == len(data) - len(came):
+            return [data], 0  # the marks are somebody's text
+        if early and missing > 0:
+            return parts, early
+        return [came] if is_enough else parts, 0  # if so, it is whole, whatever is marked
+
     # Cut lines
 
     def _parts(self, answer: _Answer) -> list[bytes]:
@@ -307,6 +329,8 @@ class Download:
             return [data]
         marks = _marks(data)
         (first, behind_first), (last, end) = marks[0], marks[-1]
+        if span is not None and self._is_early:
+            span += seam.longest_repeat(self._seam.before, data[:first])
         is_at_end = end == len(data)
         is_text = span == seam.sizes(data).least
         cuts = _unmarked(data, marks)

@@ -12,7 +12,7 @@ messages may be in several of them: as text, as ``.csv`` and as ``.json``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, MutableMapping, Sequence
 from typing import Final, NamedTuple
 
 from slowquery.model import SECOND
@@ -23,8 +23,10 @@ MARGIN: Final = 900 * SECOND
 
 _NUMBERED = re.compile(r"\.(\d{1,3})(?:\.gz)?\Z", re.ASCII)
 _DATED = re.compile(r"\.\d{4}-\d\d-\d\d[.-]\d{2,4}(?:\.csv|\.json)?(?:\.gz)?\Z", re.ASCII)
-_FORMAT = re.compile(r"(?:\.(csv|json))?(?:\.gz)?\Z")
-_PREFERRED: Final = ("csv", "json", None)  # a csvlog and a jsonlog tell milliseconds
+_PREFERRED: Final = (".csv", ".json", "")  # a csvlog and a jsonlog tell milliseconds
+_MUCH_SMALLER: Final = 2
+_PACKED: Final = ".gz"
+_PACKS: Final = 1_000  # more than gzip can make of any text, nearly
 
 
 class LogFile(NamedTuple):
@@ -47,7 +49,7 @@ class LogFile(NamedTuple):
     @property
     def is_packed(self) -> bool:
         """Whether the size is that of the gzipped bytes, which the service unpacks."""
-        return self.name.endswith(".gz")
+        return self.name.endswith(_PACKED)
 
 
 def in_order(files: Iterable[LogFile]) -> list[LogFile]:
@@ -60,17 +62,39 @@ def in_order(files: Iterable[LogFile]) -> list[LogFile]:
     return sorted(files, key=age)
 
 
-def in_one_format(files: Iterable[LogFile]) -> list[LogFile]:
-    """Return files without those of which there is another that holds the same messages."""
-    found: dict[str, tuple[int, LogFile]] = {}
-    for file in files:
-        ending = _FORMAT.search(file.name)
-        rank = _PREFERRED.index(ending[1]) if ending else len(_PREFERRED)
-        begun = file.name[: ending.start()] if ending else file.name
-        best = found.get(begun)
-        if best is None or rank < best[0]:
-            found[begun] = rank, file
-    return [file for _, file in found.values()]
+def in_one_format(files: Iterable[LogFile], kept: MutableMapping[str, int]) -> list[LogFile]:
+    """Return files without those of which there is another that holds the same messages.
+
+    The first of the preferred formats is kept that is not much smaller than another, as it is
+    where it was switched on late: a csvlog says more than the text, so it is no less.
+    ``kept`` remembers the format of each, and is to be given again with the next list: a file
+    that is gone by then is not made up for by one whose messages may have been read in it.
+    """
+    formats = [(file, *_format(file.name)) for file in files]
+    largest: dict[str, int] = {}
+    for file, begun, _ in formats:
+        largest[begun] = max(file.size, largest.get(begun, 0))
+    best: dict[str, int] = {}
+    for file, begun, rank in formats:
+        if _most_size(file) * _MUCH_SMALLER >= largest[begun]:
+            best[begun] = min(rank, best.get(begun, rank))
+    found: dict[str, LogFile] = {}
+    for file, begun, rank in formats:
+        if rank == kept.setdefault(begun, best[begun]):
+            found.setdefault(begun, file)
+    return [*found.values()]
+
+
+def _most_size(file: LogFile) -> int:
+    """Return how many bytes of log a file can hold at most."""
+    return max(0, file.size) * (_PACKS if file.is_packed else 1)
+
+
+def _format(name: str) -> tuple[str, int]:
+    """Return what a name has in common with those of other formats, and the rank of its own."""
+    name = name.removesuffix(_PACKED)
+    rank = next(rank for rank, ending in enumerate(_PREFERRED) if name.endswith(ending))
+    return name.removesuffix(_PREFERRED[rank]), rank
 
 
 def chosen(files: Iterable[LogFile], start: int) -> list[LogFile]:
@@ -107,7 +131,9 @@ def _unchanged(file: LogFile, left: Sequence[LogFile]) -> LogFile | None:
 
 
 def _moved(file: LogFile, left: Sequence[LogFile]) -> LogFile | None:
-    """Find a closed file under another name."""
+    """Find a closed file under another name; one that keeps its own can only be packed."""
+    if file.keeps_its_name:
+        return next((other for other in left if other.name == file.name + _PACKED), None)
     same = (other for other in left if other[1:] == file[1:] and not other.is_live)
     return None if file.is_live else next(same, None)
 

@@ -162,12 +162,13 @@ class RdsSource:
         """
         engines = [*LOGS] if engine is None else [engine]
         unlisted: set[Loss] = set()
+        formats: dict[str, int] = {}
 
         def files(since: int) -> list[LogFile]:
             for one in engines:
                 if found := self._files(instance, since, LOGS[one], unlisted):
                     engines[:] = [one]
-                    return found
+                    return in_one_format(found, formats)
             return []
 
         logs = InstanceLogs(
@@ -210,7 +211,7 @@ class RdsSource:
                 break
             seen.add(marker)
             more = {"Marker": marker}
-        return in_one_format(found.values())
+        return [*found.values()]
 
     def _portion(self, instance: str, name: str, marker: str, lines: int) -> Mapping[str, Any]:
         return self._ask(

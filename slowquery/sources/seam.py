@@ -161,6 +161,11 @@ class Seam:
         """Tell whether what came is the end of what had come before."""
         return self.before.endswith(data)
 
+    def is_there(self, part: bytes) -> bool:
+        """Tell whether a line that was cut had come whole: ``part``, and then the end of it."""
+        at = self.before.rfind(part) if part else -1
+        return at >= 0 and b"\n" not in self.before[at + len(part) : -1]
+
     def _must_be_repeated(self, at: int) -> bool:
         return self._reach(at) > 0
 

@@ -49,9 +49,12 @@ class Deployment:
         self.paused.append(seconds)
         self.seconds -= seconds
 
-    def problems(self) -> list[str]:
+    def rehearsal(self) -> hook.Rehearsal:
         client = self.aws.client("lambda")
         return hook.rehearse(client, VERSION, self.pause, lambda: self.seconds)
+
+    def problems(self) -> list[str]:
+        return self.rehearsal().problems
 
 
 @pytest.fixture
@@ -72,7 +75,7 @@ def deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Depl
 def test_a_version_that_can_do_its_work_passes_and_nothing_is_posted(
     deployment: Deployment,
 ) -> None:
-    assert deployment.problems() == []
+    assert deployment.rehearsal() == hook.Rehearsal([], [])
     assert deployment.slack.requests == []
     assert deployment.aws.calls[0].action == "DescribeDBLogFiles"
 
@@ -80,7 +83,19 @@ def test_a_version_that_can_do_its_work_passes_and_nothing_is_posted(
 def test_a_database_that_is_down_stops_nothing(deployment: Deployment) -> None:
     deployment.settings(SETTINGS.replace("shop-db", "{name: down-db, required: true}"))
     deployment.aws.add_instance("down-db", logs={}, status="stopped")
-    assert deployment.problems() == []
+    problems, let_pass = deployment.rehearsal()
+    assert problems == []
+    (passed,) = let_pass
+    assert "down-db" in passed
+
+
+def test_an_instance_that_may_be_away_is_named(deployment: Deployment) -> None:
+    deployment.settings(SETTINGS.replace("shop-db", "down-db"))
+    deployment.aws.add_instance("down-db", logs={}, status="stopped")
+    problems, let_pass = deployment.rehearsal()
+    assert problems == []
+    (passed,) = let_pass
+    assert passed.startswith("down-db was not read: ")
 
 
 def test_a_slack_that_does_not_take_the_token_stops_nothing(deployment: Deployment) -> None:
@@ -170,7 +185,7 @@ def test_a_version_that_cannot_be_invoked_is_tried_again(deployment: Deployment)
         functions[VERSION] = function
 
     client = deployment.aws.client("lambda")
-    assert hook.rehearse(client, VERSION, appear, lambda: 900.0) == []
+    assert hook.rehearse(client, VERSION, appear, lambda: 900.0).problems == []
     assert deployment.paused == [5.0]
 
 

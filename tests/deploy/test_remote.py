@@ -7,10 +7,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
 
 import boto3
 import pytest
+from botocore.handlers import add_expect_header
 
 import handler
 from deploy import remote
@@ -22,9 +27,10 @@ from slowquery.model import Result
 from slowquery.settings import Settings
 from slowquery.window import WindowError
 from tests import test_document
-from tests.sandbox.aws import ACCOUNT, Boto3, Sandbox
+from tests.sandbox.aws import ACCOUNT, Sandbox
 from tests.sandbox.demo import Context
 from tests.sandbox.log_file import LIVE
+from tests.sandbox.web import Answer, Request, Server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FUNCTION = f"arn:aws:lambda:eu-central-1:{ACCOUNT}:function:slowquery-prod-exportToChat"
@@ -39,7 +45,13 @@ class Deployed:
     def __init__(self, aws: Sandbox, stage: Stage) -> None:
         self.aws = aws
         self.stage = stage
-        self.session = boto3.Session(region_name=stage.region)
+        self.session = _session(stage.region)
+
+
+@cache
+def _session(region: str) -> boto3.Session:
+    """One for all, since a session reads the model of a service once."""
+    return boto3.Session(region_name=region)
 
 
 @pytest.fixture
@@ -99,7 +111,21 @@ def test_a_result_comes_back_from_its_document(result: Result) -> None:
 
 def test_what_the_schedule_calls_is_tried(deployed: Deployed) -> None:
     (line,) = remote.rehearse(deployed.session, deployed.stage, "")
-    assert line.startswith("Tried: slowquery-prod-exportToChat:live")
+    assert line == (
+        "Tried: slowquery-prod-exportToChat:live reads its instances,"
+        " and its channels can be set up."
+    )
+
+
+def test_what_the_trial_let_pass_is_named_and_nothing_is_called_ready(deployed: Deployed) -> None:
+    deployed.aws.add_instance("down-db", logs={}, status="stopped")
+    text = SETTINGS.replace("shop-db", "shop-db, down-db")
+    Path(os.environ["SLOWQUERY_SETTINGS"]).write_text(text, encoding="utf-8")
+    first, second = remote.rehearse(deployed.session, deployed.stage, "")
+    assert first == (
+        "Tried: slowquery-prod-exportToChat:live can do its work, but for what is not its doing:"
+    )
+    assert second.startswith("  down-db was not read: ")
 
 
 def test_what_cannot_do_its_work_is_said(deployed: Deployed) -> None:
@@ -131,26 +157,153 @@ def test_the_logs_of_both_functions_come_in_the_order_of_time(deployed: Deployed
     ]
 
 
-def made_at(aws: Sandbox, *moments: str) -> Boto3:
-    """Return a client of S3, whose bucket holds these deployments as osls puts them there."""
-    s3 = aws.client("s3")
-    place = {"LocationConstraint": "eu-central-1"}
-    s3.create_bucket(Bucket="deployments", CreateBucketConfiguration=place)
-    for moment in moments:
-        key = f"serverless/slowquery/prod/{moment}-2026-11-22T04:30:00.000Z/slowquery.zip"
-        s3.put_object(Bucket="deployments", Key=key, Body=b"")
-    return s3
+# The way back.
+
+FIRST, SECOND, THIRD, FOURTH = "1795321600000", "1795321700000", "1795321800000", "1795321900000"
 
 
-def test_to_go_back_is_to_go_to_the_deployment_before_the_last(deployed: Deployed) -> None:
-    s3 = made_at(deployed.aws, "1795321800000", "1795321700000", "1795321600000")
-    assert remote.earlier(s3, "deployments", deployed.stage) == "1795321700000"
+def template(at: str, description: str) -> str:
+    """Return as much of a deployment's template as tells what it deploys."""
+    key = f"serverless/slowquery/prod/{at}-2026-11-22T04:30:00.000Z/slowquery.zip"
+    function = {"Description": description, "Code": {"S3Bucket": "deployments", "S3Key": key}}
+    return json.dumps({"Resources": {"ExportToChatLambdaFunction": {"Properties": function}}})
 
 
-def test_there_is_no_way_back_from_the_first_deployment(deployed: Deployed) -> None:
-    s3 = made_at(deployed.aws, "1795321800000")
-    with pytest.raises(remote.NotDone, match="no deployment of slowquery-prod before the last"):
-        remote.earlier(s3, "deployments", deployed.stage)
+@dataclass
+class History:
+    """Deployments as osls keeps them, the stack, and the versions that came of them.
+
+    moto's CloudFormation takes libraries that are not installed here; the stack is told of by
+    a server of its own.
+    """
+
+    deployed: Deployed
+    template: str = ""
+
+    def __post_init__(self) -> None:
+        place = {"LocationConstraint": "eu-central-1"}
+        self.s3 = self.deployed.aws.client("s3")
+        # It would wait a second for a server that says go on.
+        self.s3.meta.events.unregister("before-call.s3", add_expect_header)
+        self.functions = self.deployed.aws.client("lambda")
+        self.s3.create_bucket(Bucket="deployments", CreateBucketConfiguration=place)
+        role = self.deployed.aws.client("iam").create_role(
+            RoleName="runs", AssumeRolePolicyDocument="{}"
+        )["Role"]
+        self.functions.create_function(
+            FunctionName=self.deployed.stage.function,
+            Runtime="python3.13",
+            Role=role["Arn"],
+            Handler="handler.export_to_chat",
+            Code={"ZipFile": b"zip"},
+        )
+
+    def deployment(self, at: str, *, version: bool = True) -> None:
+        """Keep a deployment; one that failed has left no version."""
+        key = f"serverless/slowquery/prod/{at}-2026-11-22T04:30:00.000Z"
+        for name in ("slowquery.zip", "compiled-cloudformation-template.json"):
+            self.s3.put_object(
+                Bucket="deployments", Key=f"{key}/{name}", Body=template(at, f"of {at}").encode()
+            )
+        if version:
+            name = self.deployed.stage.function
+            self.functions.update_function_configuration(FunctionName=name, Description=f"of {at}")
+            self.functions.publish_version(FunctionName=name)
+
+    def live(self, at: str) -> None:
+        self.template = template(at, f"of {at}")
+
+    def before(self, to: str = "") -> list[str]:
+        return list(remote.before(self.deployed.session, self.deployed.stage, to))
+
+    def tell(self, request: Request) -> Answer:
+        """Answer for the stack, as CloudFormation's API reference has it."""
+        asked = parse_qs(request.body.decode())
+        assert asked["StackName"] == ["slowquery-prod"]
+        (action,) = asked["Action"]
+        told = {
+            "GetTemplate": f"<TemplateBody>{escape(self.template)}</TemplateBody>",
+            "DescribeStacks": "<Stacks><member><StackName>slowquery-prod</StackName>"
+            "<CreationTime>2026-11-22T04:30:00Z</CreationTime>"
+            "<StackStatus>UPDATE_COMPLETE</StackStatus><Outputs><member>"
+            "<OutputKey>ServerlessDeploymentBucketName</OutputKey>"
+            "<OutputValue>deployments</OutputValue></member></Outputs></member></Stacks>",
+        }[action]
+        namespace = "http://cloudformation.amazonaws.com/doc/2010-05-15/"
+        body = (
+            f'<{action}Response xmlns="{namespace}"><{action}Result>{told}</{action}Result>'
+            f"<ResponseMetadata><RequestId>1</RequestId></ResponseMetadata></{action}Response>"
+        )
+        return Answer(headers={"Content-Type": "text/xml"}, body=body.encode())
+
+
+@pytest.fixture
+def history(deployed: Deployed, monkeypatch: pytest.MonkeyPatch) -> Iterator[History]:
+    found = History(deployed)
+    with Server(found.tell) as cloudformation:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", cloudformation.url)
+        yield found
+
+
+def test_to_go_back_is_to_go_to_the_one_before_what_is_live(
+    history: History, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for at in (FIRST, SECOND, THIRD, FOURTH):
+        history.deployment(at)
+    history.live(THIRD)
+    assert history.before() == [SECOND]
+    told = capsys.readouterr().err
+    assert told == (
+        f"Live: {THIRD} (2026-11-22 04:30:00 UTC). Going to: {SECOND} (2026-11-22 04:28:20 UTC).\n"
+    )
+
+
+def test_a_deployment_that_failed_is_not_gone_back_to(history: History) -> None:
+    history.deployment(FIRST)
+    history.deployment(SECOND, version=False)
+    history.deployment(THIRD)
+    history.live(THIRD)
+    assert history.before() == [FIRST]
+
+
+def test_there_is_no_way_back_from_the_first_deployment(history: History) -> None:
+    history.deployment(FIRST)
+    history.live(FIRST)
+    with pytest.raises(remote.NotDone, match="no deployment of slowquery-prod before the live one"):
+        history.before()
+
+
+def test_a_stack_without_a_function_has_no_way_back(history: History) -> None:
+    history.template = '{"Resources": {"ServerlessDeploymentBucket": {}}}'
+    with pytest.raises(remote.NotDone, match="slowquery-prod has no function"):
+        history.before()
+
+
+def test_one_can_go_to_any_deployment_that_is_kept(history: History) -> None:
+    for at in (FIRST, SECOND, THIRD):
+        history.deployment(at)
+    history.live(SECOND)
+    assert history.before(THIRD) == [THIRD]
+
+
+@pytest.mark.parametrize(
+    ("to", "why"), [(SECOND, f"{SECOND} is live already"), (FOURTH, f"{FOURTH} is not kept")]
+)
+def test_where_one_is_or_what_is_not_kept_is_refused(history: History, to: str, why: str) -> None:
+    for at in (FIRST, SECOND):
+        history.deployment(at)
+    history.live(SECOND)
+    with pytest.raises(remote.NotDone, match=why):
+        history.before(to)
+
+
+def test_a_way_back_that_moved_nothing_is_said(history: History) -> None:
+    history.live(SECOND)
+    assert list(remote.moved(history.deployed.session, history.deployed.stage, SECOND)) == [
+        f"Live: {SECOND} (2026-11-22 04:28:20 UTC)."
+    ]
+    with pytest.raises(remote.NotDone, match=f"nothing moved: {SECOND} is live, and not {FIRST}"):
+        list(remote.moved(history.deployed.session, history.deployed.stage, FIRST))
 
 
 # The door.
@@ -170,7 +323,17 @@ def test_the_command_ends_with_a_code_and_a_word(  # noqa: PLR0913, PLR0917 - a 
     file = tmp_path / "settings.yml"
     file.write_text(text, encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.remote", "invoke", "--settings", file, stage],
+        [
+            sys.executable,
+            "-m",
+            "deploy.remote",
+            "invoke",
+            "--settings",
+            file,
+            stage,
+            "--last",
+            "1h",
+        ],
         cwd=ROOT,
         env={**os.environ, **deployed.aws.environ},
         stdout=subprocess.PIPE,

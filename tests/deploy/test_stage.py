@@ -73,6 +73,11 @@ def test_a_customer_key_may_be_used_if_settings_name_it() -> None:
     channel = "channels: {one: {kind: webhook, url: ssm:/url}}"
     found = of_the_run(f"instances: [a]\nkms_key: {KEY}\n{channel}\n")
     assert resources(found, "kms:Decrypt") == [KEY]
+    (decrypt,) = (one for one in found if "kms:Decrypt" in one["Action"])
+    (get,) = (one for one in found if "ssm:GetParameter" in one["Action"])
+    assert decrypt["Condition"] == {
+        "StringEquals": {"kms:EncryptionContext:PARAMETER_ARN": get["Resource"]}
+    }
 
 
 def test_a_key_without_a_parameter_is_used_for_nothing() -> None:
@@ -151,12 +156,52 @@ def test_the_same_gives_the_same_version_and_any_change_another(tmp_path: Path) 
     assert len(versions) == 4
 
 
+def test_a_new_version_is_of_a_changed_function(tmp_path: Path) -> None:
+    """Lambda publishes none where neither code nor configuration changed: its own words."""
+    found = stage(tmp_path, "instances: [a]\n")
+    before, after = made(found), made(found, made_from="another template")
+    assert before["version"] != after["version"]
+    assert before["version_id"] != after["version_id"]
+    assert before["version"].endswith(before["version_id"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+        *("AWS_LAMBDA_LOG_GROUP_NAME", "LAMBDA_TASK_ROOT", "_HANDLER", "_MINE", "X"),
+        *("SLOWQUERY_SETTINGS", "SLOWQUERY_NEW_VERSION"),
+    ],
+)
+def test_a_variable_that_a_function_cannot_have_is_refused(tmp_path: Path, name: str) -> None:
+    text = f"instances: [a]\nchannels:\n  one: {{kind: webhook, url: env/{name}}}\n"
+    with pytest.raises(ConfigError) as refused:
+        stage(tmp_path, text, complete=False)
+    (problem,) = refused.value.problems
+    assert str(problem).startswith(f"settings.test.yml:3: the variable {name} ")
+
+
+def test_a_variable_that_a_function_can_have_is_taken(tmp_path: Path) -> None:
+    text = "instances: [a]\nchannels: {one: {kind: webhook, url: env/AWSOME_URL}}\n"
+    assert stage(tmp_path, text, complete=False).variables == ("AWSOME_URL",)
+
+
+@pytest.mark.parametrize("name", ["", "my_stage", "a.b", "../x", "-x", "x-", "x" * 41])
+def test_a_name_that_no_stack_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "settings.yml"
+    file.write_text("instances: [a]\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="letters, digits and hyphens"):
+        read(name, file, {}, complete=True)
+
+
 def test_a_version_is_of_exactly_the_zip_and_outlives_the_next(tmp_path: Path) -> None:
     found = made(stage(tmp_path, "instances: [a]\n"))
     version = found["resources"]["Resources"][found["version"]]
     # printf zip | sha256sum | xxd -r -p | base64
     assert version["Properties"]["CodeSha256"] == "SnD+mqZDbgLC3qNA+9HjUuTvLYzmylKtJdS5VHH8i/I="
-    assert version["DeletionPolicy"] == "Retain"
+    # A deployment that fails takes its version back, or the next try would find it there.
+    assert version["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert version["UpdateReplacePolicy"] == "Retain"
 
 
 def test_settings_that_cannot_be_used_are_said_and_nothing_is_written(tmp_path: Path) -> None:

@@ -63,4 +63,25 @@ def test_it_posts_to_a_channel_that_is_named(capsys: pytest.CaptureFixture[str])
     assert "✓ this page" in out
     assert "other-db" not in out
     assert cli.main(["health", "--channel", "there"]) == 2
-    assert "no channels there" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "no channels there" in printed.err
+    assert not printed.out
+
+
+def test_where_settings_cannot_be_read_the_page_is_shown_and_not_posted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("settings.yml").write_text("instances: [shop-db]\ntopp: 5\n")
+    assert cli.main(["health", "--channel", "here"]) == 1
+    page = capsys.readouterr().out
+    assert "✓ identity" in page
+    assert "not posted to here: the settings cannot be read" in page
+
+
+def test_to_know_nothing_of_any_instance_is_said_first(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    cli.main(["health", "--instance", "shop-db"])
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("nothing is known of any instance")

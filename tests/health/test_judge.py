@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from slowquery.window import HOUR, parse_time
 
 NOW = parse_time("2026-11-22T05:10Z", 0)
 NAME = "slowquery/mysql-slowquery.log"
+SURE = "error/mysql-error-running.log"
 DENIED = refusal("AccessDenied", "", action="rds:DescribeDBInstances", instance="shop-db")
 
 
@@ -105,32 +107,99 @@ def parameters(engine: str, values: dict[str, str], *, pending: bool = False) ->
     return [check for check in checks if check.name == "parameters"]
 
 
-WELL = {"slow_query_log": "1", "long_query_time": "1"}
+WELL = {"slow_query_log": "1", "log_output": "FILE", "long_query_time": "1"}
 
 
 @pytest.mark.parametrize(
     ("engine", "values", "seen"),
     [
-        ("mysql", WELL, "slow_query_log=1, long_query_time=1 (prod)"),
+        ("mysql", WELL, "slow_query_log=1, log_output=FILE, long_query_time=1 (prod)"),
         ("mariadb", {**WELL, "slow_query_log": "ON"}, "slow_query_log=ON"),
         ("mysql", {**WELL, "log_output": "FILE,TABLE"}, "log_output=FILE,TABLE"),
         ("mysql", {**WELL, "log_output": "NONE"}, "log_output=NONE in prod: the log is no file"),
         ("mysql", {}, "slow_query_log=0 in prod"),
-        ("mysql", {"slow_query_log": "1"}, "long_query_time=10 in prod"),
+        ("mysql", {**WELL, "long_query_time": "10"}, "long_query_time=10 in prod"),
+        ("mysql", {"slow_query_log": "1", "long_query_time": "1"}, "log_output is not set in prod"),
+        (
+            "aurora-mysql",
+            {"slow_query_log": "1", "long_query_time": "1"},
+            "long_query_time=1 (prod)",
+        ),
         ("aurora-mysql", {}, "the cluster's parameter group may"),
         ("aurora-mysql", {"slow_query_log": "0"}, "slow_query_log=0 in prod"),
         ("postgres", {}, "log_min_duration_statement=-1 in prod"),
         ("aurora-postgresql", {"log_min_duration_statement": "500"}, "statement=500 (prod)"),
+        ("aurora-postgresql", {}, "does not set log_min_duration_statement; the cluster's"),
+        ("mysql", None, "nothing is known of what decides about mysql's log"),
         ("oracle-ee", {}, "nothing is known of what decides about oracle-ee's log"),
     ],
 )
 def test_parameters_that_decide_about_the_log_are_named(
-    engine: str, values: dict[str, str], seen: str
+    engine: str, values: dict[str, str] | None, seen: str
 ) -> None:
     files = () if engine == "oracle-ee" else (log(1),)
     database = Database(engine, "available", "prod")
     checks = instance(*files, database=database, parameters=values)
     assert seen in of(checks, "parameters").seen
+
+
+@pytest.mark.parametrize(
+    ("engine", "values", "hint"),
+    [
+        ("aurora-postgresql", {}, "of the cluster: log_min_duration_statement=1000"),
+        ("aurora-mysql", {}, "of the cluster: slow_query_log=1, log_output=FILE"),
+        ("mysql", {"slow_query_log": "1"}, "RDS for MySQL's default is TABLE"),
+    ],
+)
+def test_what_a_group_does_not_set_is_unknown(
+    engine: str, values: dict[str, str], hint: str
+) -> None:
+    found = next(check for check in parameters(engine, values) if check.status == "unknown")
+    assert hint in found.hint
+
+
+@pytest.mark.parametrize("names", list(permutations(("audit/server_audit.log", SURE))))
+def test_the_surest_name_tells_the_engine_wherever_it_stands(names: tuple[str, ...]) -> None:
+    checks = instance(*(log(1, name=name) for name in names))
+    assert (of(checks, "engine").status, of(checks, "engine").seen) == ("ok", "MySQL or MariaDB")
+
+
+def test_an_audit_log_alone_proves_no_engine() -> None:
+    checks = instance(log(1, name="audit/server_audit.log"))
+    assert of(checks, "engine").status == "unknown"
+    assert "MySQL, MariaDB or Oracle" in of(checks, "engine").seen
+    assert of(checks, "log files").status == "unknown"
+
+
+def test_where_an_audit_log_proves_nothing_settings_decide() -> None:
+    told = Instance("shop-db", engine="mysql")
+    checks = instance(log(1, name="audit/server_audit.log"), instance=told)
+    assert of(checks, "engine").status == "ok"
+    assert "slow_query_log=0" in of(checks, "log files").hint
+
+
+@pytest.mark.parametrize(
+    ("name", "advice", "never"),
+    [
+        (NAME, "log_output=TABLE", "log_min_duration_statement"),
+        ("error/postgresql.log", "log_min_duration_statement=-1", "log_output"),
+    ],
+)
+def test_files_that_hold_next_to_nothing_get_the_advice_of_their_engine(
+    name: str, advice: str, never: str
+) -> None:
+    for size in (0, 400):
+        check = of(instance(log(1, size, name)), "events")
+        assert check.status == "warn"
+        assert advice in check.hint
+        assert never not in check.hint
+
+
+def test_a_short_log_of_postgresql_is_read_where_there_is_no_longer_one() -> None:
+    short, longer = (log(1, size, "error/postgresql.log") for size in (40, 4_000))
+    assert judge.worth_reading([short]) == (short, "postgresql")
+    assert judge.worth_reading([longer, short]) == (longer, "postgresql")
+    assert judge.worth_reading([log(1, 40)]) is None
 
 
 def test_a_group_that_waits_for_a_reboot_is_said() -> None:

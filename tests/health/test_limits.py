@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
 from threading import Barrier, Event
 
 import pytest
 
-from slowquery.health.limits import AT_ONCE, Clockwork, NoAnswer, side_by_side
+from slowquery.health.limits import AT_ONCE, Clockwork, NoAnswer, NotUnderstood, side_by_side
 from slowquery.sources.refusal import SourceError
 
 _ERROR = ("why", "hint")
@@ -39,10 +42,34 @@ def test_without_time_nothing_is_waited_for() -> None:
     assert isinstance(answer, NoAnswer)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda: int("zqzq"),
+        lambda: dict[str, int]()["zqzq"],
+        lambda: list("zqzq")[4],
+        lambda: len(None),  # type: ignore[arg-type]  # an odd answer
+        lambda: None.zqzq,  # type: ignore[attr-defined]  # and another
+        lambda: datetime.fromtimestamp(1e40, UTC),
+        lambda: Path("zqzq/zqzq").read_text(encoding="utf-8"),
+        lambda: next(iter(())),
+    ],
+    ids=range(8),
+)
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_question_that_breaks_is_no_answer_that_never_came() -> None:
-    with pytest.raises(RuntimeError, match="a question of the health check broke"):
-        clockwork().ask(lambda: int("one"))
+def test_a_question_that_breaks_is_an_answer_that_quotes_nothing(
+    broken: Callable[[], object],
+) -> None:
+    answer = clockwork().ask(broken)
+    assert isinstance(answer, NotUnderstood)
+    assert "the question broke" in answer.why
+    assert "zqzq" not in str(answer)
+
+
+def test_the_kind_of_what_broke_is_said() -> None:
+    answer = clockwork().ask(lambda: int("one"))
+    assert isinstance(answer, NotUnderstood)
+    assert answer.why == "the question broke (ValueError)"
 
 
 def test_questions_are_put_side_by_side_and_answers_come_in_order() -> None:

@@ -34,7 +34,7 @@ CHECKS = [
         region="eu-central-1",
     ),
     say("clock_right"),
-    say("run_finished", ago="58 min"),
+    say("run_finished", ago="58 min", whose=""),
     say("alarms_not_asked"),
     say("reachable", SHOP, region="eu-central-1", files="24 log files"),
     say("engine_read", SHOP, engine="MySQL or MariaDB"),
@@ -92,6 +92,17 @@ def test_of_many_failures_a_message_tells_the_first_and_counts_the_rest() -> Non
     assert "And 40 more: slowquery health shows all." in shown
 
 
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_to_know_nothing_of_any_instance_comes_first_and_is_a_warning(width: int) -> None:
+    checks = fleet(3, "unknown")
+    shown = page.text(checks, NOW, width=width)
+    assert shown.startswith("nothing is known of any instance ·")
+    assert max(map(columns, shown.splitlines())) <= width
+    title = page.message(checks, NOW).summary
+    assert title == "⚠ slow-query digest: nothing is known of any instance · 3 unknown"
+    assert "nothing is known" not in page.text([*checks, *fleet(1)], NOW, width=width)
+
+
 def test_a_message_about_nothing_bad_is_short() -> None:
     message = page.message(fleet(3), NOW)
     assert message.summary == "✓ slow-query digest: 3 well"
@@ -103,7 +114,7 @@ FIELDS: dict[str, Any] = dict.fromkeys(
         *("file", "instances", "channels", "problem", "hint", "arn", "region", "name", "span"),
         *("direction", "ago", "alarms", "files", "instance", "members", "near", "state", "size"),
         *("engine", "told", "events", "from_", "durations", "times", "values", "group", "value"),
-        *("how", "why", "kind", "channel", "names"),
+        *("how", "why", "kind", "channel", "names", "whose", "live", "newest", "function"),
     ),
     "X",
 )

@@ -40,9 +40,13 @@ HOSTILE = {
     "bare": FIRST + b"LOG:  duration: 1.000 ms\n",
     "parses": LINE + b"parse S_1: SELECT 1\n",
     "binds_and_executes": LINE + b"bind S: SELECT 1\n" + LINE + b"execute S: SELECT 1\n",
+    "binds_and_statements": LINE + b"bind S: SELECT 1\n" + LINE + b"statement: SELECT 1\n",
+    "binds_and_errors": LINE + b"bind S: SELECT 1\n" + FIRST + b"ERROR:  no\n",
+    "foreign_lines": LINE + b"statement: SELECT 1\n" + b"x\n\n" * 900,
     "fetches": LINE + b"execute fetch from S: SELECT 1\n",
     "texts": FIRST + b"LOG:  statement: SELECT 1\n",
     "errors": FIRST + b"ERROR:  no\n",
+    "rates": FIRST + b'LOG:  parameter "log_statement_sample_rate" changed to "0.5"\n',
     "samplings": FIRST + b"LOG:  parameter " + b'"' * 3000 + b"\n",
     "csv": CSV,
     "csv_quotes": CSV.replace(b"SELECT 1", b'""' * 3000),
@@ -79,3 +83,18 @@ def test_time_grows_no_faster_than_the_sessions() -> None:
         return b"".join(line.replace(b"21002", b"%d" % pid) for pid in range(number // 8 + 1))
 
     assert is_linear(read, binds)
+
+
+def test_time_grows_no_faster_than_the_sessions_that_wait_for_an_error() -> None:
+    """Statements of others stand between what was bound and what failed."""
+
+    def waiting(number: int) -> bytes:
+        pids = range(number // 8 + 1)
+        lines = (
+            LINE + b"bind <unnamed>: SELECT 1\n",
+            LINE.replace(b"21002", b"1") + b"statement: SELECT 2\n",
+            FIRST + b"ERROR:  no\n",
+        )
+        return b"".join(line.replace(b"21002", b"%d" % pid) for line in lines for pid in pids)
+
+    assert is_linear(read, waiting)

@@ -32,7 +32,7 @@ from moto.core.request import Request as MotoRequest
 from moto.core.responses import BaseResponse
 from moto.rds.models import rds_backends
 
-from tests.sandbox.deployment import CodeDeploy, Deployments, Functions
+from tests.sandbox.deployment import Aliases, CodeDeploy, Deployments, Functions
 from tests.sandbox.ledger import Call, Span
 from tests.sandbox.log_file import Log
 from tests.sandbox.manners import Manners
@@ -264,7 +264,9 @@ class Sandbox:
             named.pop(ours, None)
         return Answer(status, named, raw)
 
-    def _own(self, service: str, region: str, request: Request) -> BaseResponse | None:
+    def _own(  # noqa: PLR0911 - a line for each service
+        self, service: str, region: str, request: Request
+    ) -> BaseResponse | None:
         """Return who answers here in place of moto's own, if somebody does."""
         match service:
             case "rds":
@@ -275,6 +277,8 @@ class Sandbox:
                 return CloudWatch()
             case "lambda" if request.path.partition("?")[0].endswith("/invocations"):
                 return Functions(self.deployments)
+            case "lambda" if request.method == "GET" and "/aliases/" in request.path:
+                return Aliases()
             case "codedeploy" if "PutLifecycle" in request.headers.get("x-amz-target", ""):
                 return CodeDeploy(self.deployments)
             case _:

@@ -25,17 +25,25 @@ from slowquery.health.examination import World, examine
 from slowquery.settings import HealthRights, read_file
 from slowquery.window import parse_time, to_datetime
 from tests.sandbox.aws import Sandbox
-from tests.sandbox.log_file import LIVE
+from tests.sandbox.log_file import LIVE, POSTGRESQL
 from tests.sandbox.slack_stand_in import Post, SlackStandIn, as_text
 
-LOG = Path(__file__).parent.parent / "logs" / "mysql-9.7.log.gz"
+LOGS = Path(__file__).parent.parent / "logs"
+SHOP = {f"{LIVE}.2026-11-22.05": (LOGS / "mysql-9.7.log.gz").read_bytes(), LIVE: b""}
+CRM = {f"{POSTGRESQL}2026-11-22-04": (LOGS / "postgres-15.log.gz").read_bytes()}
+WRITTEN = datetime(2026, 11, 22, 5, tzinfo=UTC)
 EVENT = {"scheduled_time": "2026-11-22T05:10:00Z"}
 HEALTH_AT = parse_time("2026-11-22T05:14Z")
 SETTINGS = """\
-instances: [shop-db, stage-db]
+instances:
+  - {{name: shop-db, channels: [team]}}
+  - {{name: stage-db, channels: [team]}}
+  - {{name: crm-db, channels: [crm]}}
 channels:
   team: {{kind: slack, token: env/SLACK_TOKEN, channel: "#slow-queries", base_url: "{slack}"}}
+  crm: {{kind: slack, token: env/SLACK_TOKEN, channel: "#slow-crm", base_url: "{slack}"}}
 """
+CHANNELS = {"C0SLOWQUERY": "slow-queries", "C0SLOWCRM": "slow-crm"}
 NEXT = """\
 Next
   .venv/bin/slowquery digest tests/logs/mysql-9.7.log.gz
@@ -59,12 +67,11 @@ class Context:
 
 def run() -> tuple[list[Post], str]:
     """Return what was posted, and what the function wrote into its log."""
-    written = datetime(2026, 11, 22, 5, tzinfo=UTC)
-    logs = {f"{LIVE}.2026-11-22.05": LOG.read_bytes(), LIVE: b""}
-    with Sandbox() as aws, SlackStandIn() as slack, TemporaryDirectory() as folder:
+    with Sandbox() as aws, SlackStandIn(channels=CHANNELS) as slack, TemporaryDirectory() as folder:
         settings = Path(folder, "settings.yml")
         settings.write_text(SETTINGS.format(slack=slack.url), encoding="utf-8")
-        aws.add_instance("shop-db", logs=logs, last_written=written)
+        aws.add_instance("shop-db", logs=SHOP, last_written=WRITTEN)
+        aws.add_instance("crm-db", logs=CRM, last_written=WRITTEN, engine="postgres")
         aws.add_instance("stage-db", logs={}, status="stopped")
         ours = {"SLACK_TOKEN": slack.token, "SLOWQUERY_SETTINGS": str(settings)}
         with patch.dict(os.environ, aws.environ | ours), redirect_stdout(StringIO()) as said:
@@ -76,24 +83,32 @@ def health() -> list[Check]:
     """Return what the health check says of the same databases, an hour's digest later."""
     at = to_datetime(HEALTH_AT)
     run_at = datetime(2026, 11, 22, 5, 10, tzinfo=UTC)
-    written = datetime(2026, 11, 22, 5, tzinfo=UTC)
-    logs = {f"{LIVE}.2026-11-22.05": LOG.read_bytes(), LIVE: b""}
-    parameters = {"slow_query_log": "1", "log_output": "FILE", "long_query_time": "0.01"}
+    mysql = {"slow_query_log": "1", "log_output": "FILE", "long_query_time": "0.01"}
+    postgres = {"log_min_duration_statement": "0"}
     scopes = ("chat:write", "channels:read")
     with (
         Sandbox(at=at) as aws,
-        SlackStandIn(scopes=scopes) as slack,
+        SlackStandIn(channels=CHANNELS, scopes=scopes) as slack,
         TemporaryDirectory() as folder,
     ):
         settings = Path(folder, "settings.yml")
-        by_id = SETTINGS.replace("#slow-queries", next(iter(slack.channels)))
+        by_id = SETTINGS
+        for channel, its_name in CHANNELS.items():
+            by_id = by_id.replace(f"#{its_name}", channel)
         settings.write_text(by_id.format(slack=slack.url), encoding="utf-8")
-        aws.add_instance("shop-db", logs=logs, last_written=written, parameters=parameters)
-        aws.add_instance("stage-db", logs={}, status="stopped", parameters=parameters)
+        aws.add_instance("shop-db", logs=SHOP, last_written=WRITTEN, parameters=mysql)
+        aws.add_instance(
+            "crm-db", logs=CRM, last_written=WRITTEN, engine="postgres", parameters=postgres
+        )
+        aws.add_instance("stage-db", logs={}, status="stopped", parameters=mysql)
         cloudwatch = aws.client("cloudwatch")
-        for name, dimensions in (("RunDuration", []), ("DigestsDelivered", ["team"])):
+        for metric, dimensions in (
+            ("RunDuration", []),
+            ("DigestsDelivered", ["team"]),
+            ("DigestsDelivered", ["crm"]),
+        ):
             named = [{"Name": "Channel", "Value": each} for each in dimensions]
-            datum = {"MetricName": name, "Dimensions": named, "Timestamp": run_at, "Value": 1.0}
+            datum = {"MetricName": metric, "Dimensions": named, "Timestamp": run_at, "Value": 1.0}
             cloudwatch.put_metric_data(Namespace="SlowQuery", MetricData=[datum])
         with patch.dict(os.environ, aws.environ | {"SLACK_TOKEN": slack.token}):
             every = HealthRights(parameters=True, metrics=True, alarms=True)
@@ -105,15 +120,18 @@ def health() -> list[Check]:
 def main() -> None:
     """Run the hour and show what came of it."""
     posts, log = run()
-    first, *thread = map(as_text, posts)
-    sections = {
-        f"handler.export_to_chat({json.dumps(EVENT)})": "",
-        "#slow-queries": first,
-        f"its thread, {len(thread)} replies": "\n\n".join(thread),
-        "CloudWatch metrics (EMF, on the function's log)": log.rstrip(),
-        "slowquery health": page.text(health(), HEALTH_AT, width=80).rstrip(),
-    }
-    for title, text in sections.items():
+    sections = [(f"handler.export_to_chat({json.dumps(EVENT)})", "")]
+    for channel, name in CHANNELS.items():
+        first, *thread = [as_text(post) for post in posts if post.channel == channel]
+        sections += [
+            (f"#{name}", first),
+            (f"its thread, {len(thread)} replies", "\n\n".join(thread)),
+        ]
+    sections += [
+        ("CloudWatch metrics (EMF, on the function's log)", log.rstrip()),
+        ("slowquery health", page.text(health(), HEALTH_AT, width=80).rstrip()),
+    ]
+    for title, text in sections:
         sys.stdout.write(f"── {title} {'─' * max(4, 72 - len(title))}\n\n")
         sys.stdout.write(f"{text}\n\n" if text else "")
     sys.stdout.write(NEXT)

@@ -13,8 +13,10 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 from urllib.parse import unquote
 
+from moto.awslambda.responses import LambdaResponse
 from moto.core.common_types import TYPE_RESPONSE
 from moto.core.responses import BaseResponse
+from moto.iam.access_control import IAMRequest
 
 from tests.sandbox.runtime_api import Raised
 from tests.sandbox.services import Denied, Scoped
@@ -64,6 +66,29 @@ class Functions(Scoped, BaseResponse):
             answer = {"errorType": kind, "errorMessage": str(error)}
             raised = {"X-Amz-Function-Error": "Unhandled"}
         return HTTPStatus.OK, {"Content-Type": "application/json", **raised}, json.dumps(answer)
+
+    def _denied(self, message: str) -> Denied:
+        return Denied(HTTPStatus.FORBIDDEN, _access_denied(message))
+
+
+class _WithoutBody(IAMRequest):
+    """A request whose signature is over no body: moto would sign what stands in its path."""
+
+    def __init__(self, **asked: Any) -> None:  # noqa: ANN401 - moto's own
+        super().__init__(**{**asked, "data": {}})
+
+
+class _Lambda(LambdaResponse):
+    def _authenticate_and_authorize_normal_action(self, resource: str = "*") -> None:
+        self._authenticate_and_authorize_action(_WithoutBody, resource)
+
+
+class Aliases(Scoped, _Lambda):
+    """moto's Lambda, with the function as the resource of ``GetAlias``."""
+
+    def _determine_resource(self) -> str:
+        place = f"{self.region}:{self.current_account}"  # moto calls the service awslambda
+        return f"arn:{self.partition}:lambda:{place}:function:{unquote(self.path.split('/')[-3])}"
 
     def _denied(self, message: str) -> Denied:
         return Denied(HTTPStatus.FORBIDDEN, _access_denied(message))

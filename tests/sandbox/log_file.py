@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from mmap import ACCESS_READ, mmap
@@ -20,6 +21,9 @@ Log: TypeAlias = bytes | Path
 
 LIVE = "slowquery/mysql-slowquery.log"
 """The slow log that a MySQL or MariaDB instance is writing to."""
+
+POSTGRESQL = "error/postgresql.log."
+"""What the names of PostgreSQL's logs begin with; the time at which each was begun follows."""
 
 LAST_WRITTEN = datetime(2026, 11, 22, 5, tzinfo=UTC)
 """When a log was last written of which nobody said so and no file shows it."""
@@ -48,6 +52,14 @@ class LogFile:
         if name != LIVE:
             return 0
         return line_start(self.content, offset(self.content, manners.live_begins_at))
+
+
+def live_of(last_written: Mapping[str, datetime]) -> str:
+    """The name of the file that is being written to: of PostgreSQL's, the newest."""
+    ours = [name for name in last_written if name.startswith(POSTGRESQL)]
+    if LIVE in last_written or not ours:
+        return LIVE
+    return max(ours, key=lambda name: (last_written[name], name))
 
 
 def load(key: FileKey, log: Log, last_written: datetime | None, manners: Manners) -> LogFile:

@@ -49,10 +49,11 @@ class Manners:
     ``mark_on_own_line``: the truncation mark stands on a line of its own.
     ``overlap``: each portion comes with a marker that many bytes before its end, at most
     half of its last line, so that reading gets on. ``begins_early``: each portion begins
-    that many bytes before its marker, at most half of the line there.
+    that many bytes before its marker, at most half of the line there. Neither leads back
+    over a gap.
     ``gaps``: at each place ``gap_bytes`` bytes are never delivered.
     ``binary``: a portion that would hold the byte at one of these places is refused.
-    ``live_begins_at``: the live file lacks everything before the line at this place.
+    ``live_begins_at``: MySQL's live file lacks everything before the line at this place.
     ``non_ascii="?"``: question marks for all that is not ASCII; by default U+FFFD for
     what is not UTF-8. ``raw_control``: control characters that XML forbids stand in the
     response as they are, not as question marks.
@@ -71,9 +72,9 @@ class Manners:
 
     Files that move:
     ``rotate_after``: before the live file's portion of this number (from 0) is read, the
-    file gets its closed name and a new live file begins. ``live_missing_for``: for so many
-    calls after that, there is no live file. ``vanish_after``: once a file gave so many
-    portions it is gone.
+    file gets its closed name, or keeps its own as PostgreSQL's do, and a new live file
+    begins. ``live_missing_for``: for so many calls after that, there is no live file.
+    ``vanish_after``: once a file gave so many portions it is gone.
 
     Calls that fail: ``throttled``, ``unavailable`` (503), ``not_ready``, ``dropped`` (the
     connection closes without an answer), ``cut_short`` (in the middle of the answer).

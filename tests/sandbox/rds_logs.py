@@ -16,7 +16,7 @@ from threading import Lock
 from typing import NoReturn
 
 from tests.sandbox.ledger import Call, FileKey, Ledger
-from tests.sandbox.log_file import LIVE, Log, LogFile, load
+from tests.sandbox.log_file import LIVE, POSTGRESQL, Log, LogFile, live_of, load
 from tests.sandbox.manners import Burst, Manners
 from tests.sandbox.portions import Denial, cut, line_start, offset, tail
 
@@ -71,6 +71,7 @@ class _Instance:
     engine: str
     status: str
     manners: Manners
+    live: str
     next_live: LogFile
     files: dict[str, LogFile]
     vanished: dict[str, LogFile] = field(default_factory=dict)
@@ -81,7 +82,7 @@ class _Instance:
 
     def misses(self, file: str) -> bool:
         """Whether ``file`` is the live one and cannot be seen for a while."""
-        return file == LIVE and self.live_missing_for > 0
+        return file == self.live and self.live_missing_for > 0
 
     def pass_a_call(self) -> None:
         self.live_missing_for = max(0, self.live_missing_for - 1)
@@ -116,10 +117,11 @@ class RdsLogs:
             file: load(FileKey(name, file), log, times.get(file), manners)
             for file, log in logs.items()
         }
-        live = files[LIVE].last_written + timedelta(hours=1) if LIVE in files else None
-        after = load(FileKey(name, f"{LIVE} after rotation"), next_live, live, manners)
+        live = live_of({file: each.last_written for file, each in files.items()})
+        written = files[live].last_written + timedelta(hours=1) if live in files else None
+        after = load(FileKey(name, f"{live} after rotation"), next_live, written, manners)
         with self._lock:
-            self._instances[name] = _Instance(engine, status, manners, after, files)
+            self._instances[name] = _Instance(engine, status, manners, live, after, files)
 
     def describe(  # noqa: PLR0913 - the parameters of the API call
         self,
@@ -247,9 +249,9 @@ class RdsLogs:
         raise refusal
 
     def _find(self, instance: _Instance, call: Call) -> LogFile:
-        live = instance.files.get(LIVE)
+        live = instance.files.get(instance.live)
         due = instance.manners.rotate_after
-        if call.file == LIVE and live and live.portions == due and not instance.rotated:
+        if call.file == instance.live and live and live.portions == due and not instance.rotated:
             _rotate(instance, live)
         file = instance.files.get(call.file)
         missing = instance.misses(call.file)
@@ -332,16 +334,26 @@ def _earlier(file: LogFile, base: int, position: int, manners: Manners) -> int:
     """How many bytes before its marker a portion begins."""
     if position == base:
         return 0
-    line = line_start(file.content, position - 1)
-    return min(manners.begins_early, (position - max(base, line)) // 2)
+    at_least = max(base, _may_repeat_from(file, position, manners))
+    return min(manners.begins_early, (position - at_least) // 2)
 
 
 def _overlap(file: LogFile, position: int, behind: int, manners: Manners) -> int:
     """How many bytes before its end a portion's marker points."""
     if behind == len(file.content):
         return 0
-    last_line = max(position, line_start(file.content, behind - 1))
-    return min(manners.overlap, (behind - last_line) // 2)
+    at_least = max(position, _may_repeat_from(file, behind, manners))
+    return min(manners.overlap, (behind - at_least) // 2)
+
+
+def _may_repeat_from(file: LogFile, position: int, manners: Manners) -> int:
+    """Where a repeat of what stands before a position may begin, so that reading gets on.
+
+    That is in the line there, and not in front of a gap.
+    """
+    gaps = [offset(file.content, place) for place in manners.gaps]
+    line = line_start(file.content, position - 1)
+    return max([line, *(gap for gap in gaps if gap <= position)])
 
 
 def _answer(manners: Manners, call: Call, data: bytes = b"") -> tuple[Portion, Call]:
@@ -358,10 +370,18 @@ def _strikes(burst: Burst | None, name: str, target: _Instance | LogFile) -> boo
 
 
 def _rotate(instance: _Instance, live: LogFile) -> None:
-    """Close the live file: MariaDB numbers and shifts, MySQL appends the UTC hour."""
+    """Close the live file: MariaDB numbers and shifts, MySQL appends the UTC hour.
+
+    PostgreSQL begins another, named by the time; the one before keeps its name.
+    """
     instance.rotated = True
     instance.live_missing_for = instance.manners.live_missing_for
     files = instance.files
+    if instance.live != LIVE:
+        _, dot, ending = instance.live.removeprefix(POSTGRESQL).partition(".")
+        instance.live = f"{POSTGRESQL}{live.last_written:%Y-%m-%d-%H%M}{dot}{ending}"
+        files[instance.live] = instance.next_live
+        return
     closed = f"{LIVE}.{live.last_written:%Y-%m-%d.%H}"
     if instance.engine == "mariadb":
         numbered = [int(name.rpartition(".")[2]) for name in files if _NUMBERED.fullmatch(name)]

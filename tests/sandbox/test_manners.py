@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, HTTPClientError
 from botocore.parsers import ResponseParserError
 
 from tests.sandbox.aws import Boto3, Sandbox
-from tests.sandbox.log_file import LIVE
+from tests.sandbox.log_file import LIVE, POSTGRESQL
 from tests.sandbox.manners import FAULTS, Burst, Manners, any_manners
 from tests.sandbox.markers import Kind
 from tests.sandbox.naive_reader import read
@@ -96,6 +96,14 @@ def test_begins_early(aws: Sandbox) -> None:
     assert reader.data("5:24").startswith("02\nline 03\n")
     assert [(span.start, span.end) for span in aws.repeated] == [(21, 24)]
     assert reader.data("5:24", lines=1) == "02\n"
+
+
+def test_repeats_do_not_lead_back_over_a_gap(aws: Sandbox) -> None:
+    reader = serve(aws, Manners(overlap=9, begins_early=9, gaps=(12,), gap_bytes=4))
+    marker, calls = "0", 0
+    while marker != f"5:{len(LOG)}" and calls < 9:
+        marker, calls = str(reader.ask(marker)["Marker"]), calls + 1
+    assert [(span.start, span.end) for span in aws.undelivered] == [(12, 16)]
 
 
 def test_gaps_that_the_marker_reveals(aws: Sandbox) -> None:
@@ -265,6 +273,20 @@ def test_rotate_after_on_mariadb_shifts_the_numbers(aws: Sandbox) -> None:
         "before\n",
         "long ago\n",
     ]
+
+
+def test_rotate_after_on_postgresql_begins_a_file_and_renames_none(aws: Sandbox) -> None:
+    first, live, new = (f"{POSTGRESQL}2026-11-22-{begun}" for begun in ("04", "0430", "0500"))
+    logs = {first: b"before\n", live: LOG, f"{live}.csv": b"csv\n"}
+    manners = Manners(rotate_after=1, live_missing_for=1)
+    aws.add_instance("shop-db", engine="postgres", logs=logs, manners=manners, next_live=b"new\n")
+    reader = Reader(aws)
+    assert reader.data(file=f"{live}.csv") == "csv\n"
+    assert reader.names() == [first, live, f"{live}.csv"]
+    assert reader.data("5:4", file=f"{live}.csv") == ""
+    assert reader.names() == [first, live, f"{live}.csv", f"{new}.csv"]
+    assert reader.data(file=f"{new}.csv") == "new\n"
+    assert reader.data(file=live, lines=1) == "line 00\n"
 
 
 def test_live_missing_for(aws: Sandbox) -> None:

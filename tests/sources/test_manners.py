@@ -154,6 +154,30 @@ def test_an_overlap_that_markers_reveal_is_cut_off(manners: Manners) -> None:
     assert found.logs.ledger.repeated()
 
 
+def test_a_line_that_is_cut_where_it_comes_again_is_whole() -> None:
+    lines = [b"%04d %s\n" % (number, b"x" * 40) for number in range(60)]
+    log = b"".join(lines)
+    manners = Manners(portion_lines=30, begins_early=15, cut_midway=(46 * 29 + 35,))
+    found = served(manners, log)
+    assert (found.text, found.losses, found.doubtful) == (log, [], 0)
+
+
+@pytest.mark.parametrize("behind", [b"", b"x"])
+def test_a_mark_that_is_somebodys_text_is_kept_where_portions_begin_early(behind: bytes) -> None:
+    lines = [b"%04d %s\n" % (number, b"x" * 40) for number in range(90)]
+    lines[75] = b"'" + TRUNCATED + behind + b"\n"
+    manners = Manners(portion_lines=30, begins_early=23)
+    found = served(manners, b"".join(lines))
+    assert (found.text, found.losses, found.doubtful) == (b"".join(lines), [], 0)
+
+
+def test_a_cut_is_seen_where_as_much_comes_again() -> None:
+    lines = [b"%04d %s\n" % (number, b"x" * 40) for number in range(200)]
+    manners = Manners(portion_lines=30, begins_early=23, cut_midway=(46 * 75 + 3,))
+    found = served(manners, b"".join(lines))
+    assert (found.text, found.losses, found.doubtful) == (b"".join(lines), [], 0)
+
+
 def test_a_marker_that_is_made_up_is_where_a_portion_ended_that_began_early() -> None:
     found = served(Manners(portion_lines=30, begins_early=4, loop=(0.6, 0.0)))
     assert (found.text, found.losses, found.doubtful) == (LOG, [], 0)
