@@ -37,14 +37,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
-from typing import Final, TypeVar
+from typing import Final
 
 from slowquery.fingerprint import STATEMENT_LIMIT
 from slowquery.model import SECOND, Batch, Client, Loss, Piece
+from slowquery.readers.memo import Memo
 
 STRETCH: Final = 1024 * 1024
 """Bytes that are read at a time: a portion's worth."""
@@ -123,22 +124,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST: Final = 253_402_300_799 * SECOND  # the last second that a datetime can hold
 _QUARTER: Final = 15 * 60 * SECOND
 _FARTHEST: Final = 14 * 3600 * SECOND  # no zone is farther from UTC
-_T = TypeVar("_T")
-
-
-class _Memo(dict[bytes, _T]):
-    """Remembers what a function made of a value, up to a number of values."""
-
-    def __init__(self, function: Callable[[bytes], _T], limit: int = 2_000) -> None:
-        super().__init__()
-        self._function = function
-        self._limit = limit
-
-    def __missing__(self, key: bytes) -> _T:
-        if len(self) >= self._limit:
-            self.clear()
-        value = self[key] = self._function(key)
-        return value
 
 
 class _Offset:
@@ -243,7 +228,7 @@ def _unzoned(raw: bytes) -> int | None:
     return _micros_of(moment)
 
 
-def _seconds(zone: bytes) -> _Memo[int]:
+def _seconds(zone: bytes) -> Memo[int]:
     """Return a memory of the microseconds of ``2026-11-22T04:37:52.`` in a zone."""
 
     def second(raw: bytes) -> int:
@@ -252,7 +237,7 @@ def _seconds(zone: bytes) -> _Memo[int]:
             raise ValueError(raw)
         return micros
 
-    return _Memo(second)
+    return Memo(second)
 
 
 def _micros(column: list[bytes]) -> list[int]:
@@ -322,8 +307,8 @@ class _SlowLog:
         self._timestamp_is_start = False
         self._offset = _Offset()
         self._waiting: list[Batch] = []
-        self._clients = _Memo(_client)
-        self._names = _Memo(_text)
+        self._clients = Memo(_client)
+        self._names = Memo(_text)
         self._zone = b"Z"
         self._seconds = _seconds(self._zone)
 

@@ -49,6 +49,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from slowquery.fingerprint import CUT_MARK, STATEMENT_LIMIT
 from slowquery.model import SECOND, TEXT_NOT_LOGGED, Also, Batch, Client, Loss, Occurrence, Piece
+from slowquery.readers.memo import Memo
 
 STRETCH: Final = 1024 * 1024
 """Bytes that are read at a time: a portion's worth."""
@@ -124,21 +125,6 @@ _TEXT_NOT_LOGGED: Final = TEXT_NOT_LOGGED.encode()
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST: Final = 253_402_300_799 * SECOND  # the last second that a datetime can hold
 _T = TypeVar("_T")
-
-
-class _Memo(dict[bytes, _T]):
-    """Remembers what a function made of a value, up to a number of values."""
-
-    def __init__(self, function: Callable[[bytes], _T], limit: int = 5_000) -> None:
-        super().__init__()
-        self._function = function
-        self._limit = limit
-
-    def __missing__(self, key: bytes) -> _T:
-        if len(self) >= self._limit:
-            self.clear()
-        value = self[key] = self._function(key)
-        return value
 
 
 class Origin(NamedTuple):
@@ -804,13 +790,13 @@ class _ServerLog:
         self._accounted = len(_START)
         self._skipping = "before the first message"
         self._sessions = _Sessions()
-        self._origins = {id(known): _Memo(known.origin) for known in (stderr, CSV, JSON)}
+        self._origins = {id(known): Memo(known.origin) for known in (stderr, CSV, JSON)}
         self._sampled = 1
         self._rates: dict[bytes, int] = {}
         self._changes: list[tuple[int, bytes, int]] = []
-        self._seconds = _Memo(_second)
-        self._tails = _Memo(_tail)
-        self._moments = _Memo(self._moment)
+        self._seconds = Memo(_second)
+        self._tails = Memo(_tail)
+        self._moments = Memo(self._moment)
 
     def begin_file(self) -> None:
         """Look anew at how the log is written."""
