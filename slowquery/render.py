@@ -14,9 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Final, NamedTuple
 
-import sqlparse
-from sqlparse.exceptions import SQLParseError
-
 from notifiers.message import (
     Alert,
     Facts,
@@ -229,6 +226,10 @@ def _capped(fingerprint: str) -> str:
 
 
 def _laid_out(fingerprint: str) -> list[str]:
+    # A quiet hour has nothing to lay out, and need not pay for it.
+    import sqlparse  # noqa: PLC0415 - as said
+    from sqlparse.exceptions import SQLParseError  # noqa: PLC0415 - as said
+
     if len(fingerprint) <= LAID_OUT:
         try:
             lines = sqlparse.format(fingerprint, reindent=True, wrap_after=60).splitlines()

@@ -12,9 +12,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from sqlparse import lexer
-from sqlparse import tokens as T  # noqa: N812 - the name its documentation uses
-
 READ: Final = 4_000
 """Characters of a fingerprint that are looked at."""
 
@@ -70,6 +67,10 @@ def _words(text: str) -> Iterator[str]:
 
     ``db.`t?``` is one word, and so is ``left join``; operators and comments are none.
     """
+    # A quiet hour has nothing to read, and need not pay for it.
+    from sqlparse import lexer  # noqa: PLC0415 - as said
+    from sqlparse import tokens as T  # noqa: N812, PLC0415 - the name its documentation uses
+
     name = ""
     for kind, value in lexer.tokenize(text):  # type: ignore[no-untyped-call]  # sqlparse has no types
         if kind in T.Keyword or kind in T.Name or kind in T.Literal or value in {".", "?", "@"}:
