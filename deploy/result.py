@@ -20,6 +20,7 @@ from slowquery.model import (
     Result,
     Rows,
     Status,
+    StepTimes,
     Times,
     Totals,
     Window,
@@ -96,12 +97,20 @@ def _query(document: Document) -> Query:
             "query_time": Times(**{**times, "mean": mean}),
             "lock_time": lock_time
             and LockTimes(**{name: _micros(value) for name, value in lock_time.items()}),
+            "parse_time": _step_times(given["parse_time"]),
+            "bind_time": _step_times(given["bind_time"]),
             "rows_sent": sent and Rows(**sent),
             "rows_examined": examined and Rows(**examined),
             "first_seen": _moment(given["first_seen"]),
             "last_seen": _moment(given["last_seen"]),
         }
     )
+
+
+def _step_times(document: Document | None) -> StepTimes | None:
+    if document is None:
+        return None
+    return StepTimes(**{name: _micros(value) for name, value in document.items()})
 
 
 def _window(document: Document | None) -> Window | None:

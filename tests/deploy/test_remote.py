@@ -23,7 +23,8 @@ from deploy.result import result_of
 from deploy.stage import Stage, read
 from slowquery import render
 from slowquery.document import result_document
-from slowquery.model import Result
+from slowquery.line import digest_of
+from slowquery.model import Portion, Result
 from slowquery.settings import Settings
 from slowquery.window import WindowError
 from tests import test_document
@@ -98,7 +99,22 @@ def test_a_span_that_is_none_is_refused_before_anything_is_asked(deployed: Deplo
     assert deployed.aws.calls == []
 
 
-@pytest.mark.parametrize("result", [test_document.WHOLE, Result(None, ())])
+POSTGRESQL = "".join(
+    f"2026-11-22 04:30:00 UTC:[local]:app@shop:[77]:LOG:  duration: 9.900 ms  {step}: select 1\n"
+    for step in ("parse <unnamed>", "bind <unnamed>", "execute <unnamed>")
+)
+OF_POSTGRESQL = digest_of(
+    [Portion("a", POSTGRESQL.encode())],
+    Settings(instances=()),
+    engine="postgresql",
+    window=None,
+    instance="crm-db",
+)
+
+
+@pytest.mark.parametrize(
+    "result", [test_document.WHOLE, Result(None, (OF_POSTGRESQL,)), Result(None, ())]
+)
 def test_a_result_comes_back_from_its_document(result: Result) -> None:
     document = json.loads(json.dumps(result_document(result)))
     assert result_document(result_of(document)) == document
