@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from slowquery.fingerprint import CUT_MARK, STATEMENT_LIMIT
 from slowquery.model import SECOND, TEXT_NOT_LOGGED, Loss, Portion
-from slowquery.readers import postgres
+from slowquery.readers import postgres, postgres_formats
 from tests.readers import postgres_logs
 from tests.readers.postgres_logs import (
     FIRST,
@@ -163,7 +163,7 @@ def test_any_prefix_that_settings_name_is_read(
     assert found.ended_at == 1_795_352_405 * SECOND
 
 
-@pytest.mark.parametrize("prefix", postgres.KNOWN_PREFIXES)
+@pytest.mark.parametrize("prefix", postgres_formats.KNOWN_PREFIXES)
 def test_a_prefix_that_is_known_by_its_look_is_read_as_if_settings_named_it(prefix: str) -> None:
     values = {
         "t": "2026-11-22 13:00:05 UTC",

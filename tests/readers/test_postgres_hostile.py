@@ -8,7 +8,7 @@ import pytest
 
 from slowquery.fingerprint import CUT_MARK
 from slowquery.model import Portion
-from slowquery.readers import postgres
+from slowquery.readers import postgres, postgres_formats
 from tests.readers.postgres_logs import FIRST, GALLERY, Found, read, read_log
 from tests.readers.test_growth import is_linear
 
@@ -62,7 +62,7 @@ FORGED = b"LOG:  duration: 9999999.000 ms  statement: drop x"
 )
 def test_a_name_forges_no_event(user: bytes) -> None:
     before = FIRST.replace(b"app@shop", user)
-    for prefix in (None, postgres.RDS_PREFIX):
+    for prefix in (None, postgres_formats.RDS_PREFIX):
         found = read(
             Portion("a.log", before + b'FATAL:  database "..." does not exist\n'), prefix=prefix
         )
@@ -80,10 +80,10 @@ def test_a_named_prefix_ends_where_its_last_text_stands() -> None:
 ANY = "%t [%p] %u %d %a "
 
 
-@pytest.mark.parametrize("prefix", [ANY, "%t %h %a %u@%d %a ", *postgres.KNOWN_PREFIXES])
+@pytest.mark.parametrize("prefix", [ANY, "%t %h %a %u@%d %a ", *postgres_formats.KNOWN_PREFIXES])
 @pytest.mark.parametrize("filling", [b" ", b",", b"@", b",db="])
 def test_the_time_for_an_origin_grows_no_faster_than_it(prefix: str, filling: bytes) -> None:
-    origin = postgres.stderr((prefix,)).origin
+    origin = postgres_formats.stderr((prefix,)).origin
 
     def read_origin(raw: bytes) -> None:
         for before in (b" [1] u d ", b" [1]: user=", b":1.1.1.1(5):"):
