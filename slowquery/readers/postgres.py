@@ -47,7 +47,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from slowquery.fingerprint import CUT_MARK, STATEMENT_LIMIT
-from slowquery.model import SECOND, TEXT_NOT_LOGGED, Also, Batch, Loss, Occurrence, Piece
+from slowquery.model import SECOND, TEXT_NOT_LOGGED, Also, Batch, Client, Loss, Occurrence, Piece
 from slowquery.readers.memo import Memo
 from slowquery.readers.postgres_formats import (
     COLUMNS,
@@ -186,38 +186,15 @@ def _plain_moment(stamp: bytes) -> int:
     return micros
 
 
-# The columns
+# The messages
 
 
-class _Events:
-    """Executions that are over, as columns, in the order of the lines that ended them.
+_Execution: TypeAlias = tuple[bytes, int | None, bytes, int, int, Client, str]
+"""Statement, end, duration, time to parse and to bind, client, database.
 
-    ``took`` is in milliseconds with three digits behind a point or in microseconds: the digits
-    are the same.
-    """
-
-    def __init__(self) -> None:
-        self.texts: list[bytes] = []
-        self.ended_at: list[int | None] = []
-        self.took: list[bytes] = []
-        self.parse: list[int] = []
-        self.bind: list[int] = []
-        self.origins: list[Origin] = []
-
-    def add(self, step: Step) -> None:
-        """Add one."""
-        self.texts.append(step.text)
-        self.ended_at.append(step.ended_at)
-        self.took.append(b"%d" % step.took)
-        self.parse.append(step.parse)
-        self.bind.append(step.bind)
-        self.origins.append(step.origin)
-
-    def query_time(self) -> list[int]:
-        """Return the microseconds that each took."""
-        digits = b" ".join(self.took).translate(None, b".").split()
-        return list(map(int, digits))
-
+The duration is milliseconds with three digits behind a point or microseconds: the digits are
+the same.
+"""
 
 _Message: TypeAlias = tuple[_What, bytes, int | None, bytes, Origin, bytes]
 """What a message is, its name, when it was written, its milliseconds, origin, and the rest."""
@@ -335,7 +312,7 @@ class _ServerLog:
         self._origins = {id(known): Memo(known.origin) for known in (stderr, CSV, JSON)}
         self._sampled = 1
         self._rates: dict[bytes, int] = {}
-        self._events = _Events()
+        self._executions: list[_Execution] = []
         self._also: list[Occurrence] = []
         self._seconds = Memo(_second)
         self._tails = Memo(_tail)
@@ -390,7 +367,7 @@ class _ServerLog:
     def end(self) -> Iterator[Batch]:
         """Yield the executions that might have gone on: the log has ended."""
         self._sessions.all_over()
-        self._add_ended()
+        self._take_ended()
         yield self._batch(Counter())
 
     def _enough(self, stretch: int) -> int:
@@ -500,37 +477,41 @@ class _ServerLog:
 
     def _hear(self, messages: Iterable[_Message], text_of: Callable[[bytes], bytes]) -> None:
         """Take messages in order: what one means depends on what its session did before."""
-        events, sessions = self._events, self._sessions
+        executions, sessions, rates = self._executions, self._sessions, self._rates
         ended, unproven = sessions.ended, sessions.unproven
         for what, name, moment, took, origin, body in messages:
-            if took and self._rates:
-                self._sampled = max(self._sampled, *self._rates.values())
+            if took and rates:
+                self._sampled = max(self._sampled, *rates.values())
+            client, database, session = origin
             if what == "statement":
-                events.texts.append(text_of(body))
-                events.ended_at.append(moment)
-                events.took.append(took)
-                events.parse.append(0)
-                events.bind.append(0)
-                events.origins.append(origin)
+                executions.append((text_of(body), moment, took, 0, 0, client, database))
                 if moment is None:
                     self._tell("times_of_another_zone", None, origin)
-                if origin.session in unproven:
-                    sessions.spoke(origin.session)
+                if session in unproven:
+                    sessions.spoke(session)
+            elif what == "error":
+                sessions.failed(session)
+                self._tell("errors", moment, origin)
             else:
-                self._other(what, name, Step(text_of(body), moment, _micros(took), origin))
+                micros = int(took.replace(b".", b"")) if took else 0
+                self._other(what, name, Step(text_of(body), moment, micros, origin))
             if ended:
-                self._add_ended()
+                self._take_ended()
 
-    def _add_ended(self) -> None:
-        """Add the executions that are over to the events."""
+    def _take_ended(self) -> None:
+        """Take the executions of steps that are over."""
         for step in self._sessions.ended:
-            self._events.add(step)
+            client, database, _ = step.origin
+            took = b"%d" % step.took
+            self._executions.append(
+                (step.text, step.ended_at, took, step.parse, step.bind, client, database)
+            )
             if step.ended_at is None:
                 self._tell("times_of_another_zone", None, step.origin)
         self._sessions.ended.clear()
 
     def _other(self, what: _What, name: bytes, step: Step) -> None:
-        """Take a message that is no statement with its duration."""
+        """Take a message that is neither a statement with its duration nor an error."""
         match what:
             case "bind":
                 self._sessions.bound(name, step)
@@ -538,10 +519,9 @@ class _ServerLog:
                 self._sessions.executed(name, step, is_fetch=what == "fetch")
             case "parse":
                 self._sessions.parsed(name, step)
-            case "error" | "fatal error":
+            case "fatal error":
                 self._sessions.failed(step.origin.session)
-                if what == "fatal error":
-                    self._sessions.over(step.origin.session)
+                self._sessions.over(step.origin.session)
                 self._tell("errors", step.ended_at, step.origin)
             case "duration":
                 step.text = _TEXT_NOT_LOGGED
@@ -578,27 +558,29 @@ class _ServerLog:
 
     def _batch(self, skipped: Counter[str]) -> Batch:
         """Return a batch of what was heard since the last one."""
-        events, self._events = self._events, _Events()
+        columns = [list(column) for column in zip(*self._executions, strict=True)]
+        texts, moments, took, parse, bind, clients, databases = columns or [[] for _ in range(7)]
+        self._executions.clear()
         also, self._also = self._also, []
         bytes_read, self._unreported = self._unreported, 0
         sampled, self._sampled = self._sampled, 1
         batch = Batch(
-            statements=events.texts,
-            ended_at=events.ended_at,
-            query_time=events.query_time(),
-            parse_time=events.parse,
-            bind_time=events.bind,
-            clients=[origin.client for origin in events.origins],
-            databases=[origin.database for origin in events.origins],
+            statements=texts,
+            ended_at=moments,
+            query_time=[*map(int, b" ".join(took).replace(b".", b"").split())],
+            parse_time=parse,
+            bind_time=bind,
+            clients=clients,
+            databases=databases,
             bytes_read=bytes_read,
             bytes_skipped=+skipped,
             sampled=sampled,
             also=also,
         )
-        if b"" not in events.texts:
+        if b"" not in texts:
             return batch
         # Drivers send empty statements to see whether the server is there.
-        told = list(map(bool, events.texts))
+        told = list(map(bool, texts))
         return replace(batch.select(told), events_excluded={"empty statement": told.count(False)})
 
     def _moment(self, stamp: bytes) -> int | None:
@@ -608,11 +590,6 @@ class _ServerLog:
         except ValueError:
             return None
         return micros if 0 <= micros < _LATEST else None
-
-
-def _micros(took: bytes) -> int:
-    """Return the microseconds of ``0.285`` milliseconds, 0 if there are none."""
-    return int(took.replace(b".", b"")) if took else 0
 
 
 def _plain_messages(
