@@ -21,7 +21,8 @@ from typing import Any, Final
 
 from deploy import dashboard, rights
 from slowquery.hook import NEW_VERSION
-from slowquery.settings import VARIABLE, ConfigError, Problem, Settings, load
+from slowquery.settings import VARIABLE, ConfigError, Problem, Settings
+from slowquery.settings_file import load
 
 SERVICE: Final = "slowquery"
 FUNCTION: Final = "exportToChat"

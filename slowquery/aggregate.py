@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Final, Protocol, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from slowquery import sketch
 from slowquery.fingerprint import Fingerprint, Fingerprinter
@@ -37,8 +36,7 @@ _ABOVE_ALL: Final = 2**64
 """More than any figure: readers leave out what is as large as this, for it has wrapped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Which events count: those of the window that nobody asked to leave out.
 
     ``window`` is ``None`` for all of a log. Query ids are whole (32 hex digits) or their
@@ -62,8 +60,7 @@ class Selection:
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Buckets:
+class Buckets(NamedTuple):
     """The columns of buckets (see ``slowquery.sketch``) that durations of a batch fall into."""
 
     query_time: Sequence[int]
@@ -82,14 +79,16 @@ class Pick(Protocol):
         """Return their values, in order."""
 
 
-@dataclass(slots=True)
 class Figure:
     """One figure of the events of a class: a duration in microseconds, or rows."""
 
-    sum: int = 0
-    min: int = _ABOVE_ALL
-    max: int = 0
-    sketch: Counter[int] = field(default_factory=Counter)
+    __slots__ = ("max", "min", "sketch", "sum")
+
+    def __init__(self) -> None:
+        self.sum = 0
+        self.min = _ABOVE_ALL
+        self.max = 0
+        self.sketch: Counter[int] = Counter()
 
     def add(self, values: Sequence[int], buckets: Iterable[int] = ()) -> None:
         """Count the values of at least one event, and the buckets they fall into."""
@@ -139,27 +138,27 @@ class Names(dict[str, int]):
         return kept
 
 
-@dataclass(slots=True)
 class QueryStats:
     """What is known of one query class; a figure without values is one that is not logged.
 
     ``first_seen`` and ``last_seen`` are microseconds since the epoch.
     """
 
-    fingerprint: Fingerprint
-    count: int = 0
-    query_time: Figure = field(default_factory=Figure)
-    lock_time: Figure | None = None
-    rows_sent: Figure | None = None
-    rows_examined: Figure | None = None
-    parse_time: Figure | None = None
-    bind_time: Figure | None = None
-    databases: Names = field(default_factory=Names)
-    users: Names = field(default_factory=Names)
-    hosts: Names = field(default_factory=Names)
-    tags: dict[str, Names] = field(default_factory=dict)
-    first_seen: int | None = None
-    last_seen: int | None = None
+    def __init__(self, fingerprint: Fingerprint) -> None:
+        self.fingerprint = fingerprint
+        self.count = 0
+        self.query_time = Figure()
+        self.lock_time: Figure | None = None
+        self.rows_sent: Figure | None = None
+        self.rows_examined: Figure | None = None
+        self.parse_time: Figure | None = None
+        self.bind_time: Figure | None = None
+        self.databases = Names()
+        self.users = Names()
+        self.hosts = Names()
+        self.tags: dict[str, Names] = {}
+        self.first_seen: int | None = None
+        self.last_seen: int | None = None
 
     def add(self, pick: Pick, batch: Batch, buckets: Buckets) -> None:
         """Count the events, at least one, that ``pick`` takes out of a batch."""
@@ -227,20 +226,20 @@ def _merged(one: Figure | None, other: Figure | None) -> Figure | None:
     return merged
 
 
-@dataclass(slots=True)
 class Account:
     """What became of the bytes and events that were read."""
 
-    bytes_read: int = 0
-    skipped: Counter[str] = field(default_factory=Counter)
-    administrator: int = 0
-    excluded: Counter[str] = field(default_factory=Counter)
-    outside_window: int = 0
-    unreadable: int = 0
-    truncated: int = 0
-    possibly_repeated: int = 0
-    sampled: int = 1
-    also: Counter[Also] = field(default_factory=Counter)
+    def __init__(self) -> None:
+        self.bytes_read = 0
+        self.skipped: Counter[str] = Counter()
+        self.administrator = 0
+        self.excluded: Counter[str] = Counter()
+        self.outside_window = 0
+        self.unreadable = 0
+        self.truncated = 0
+        self.possibly_repeated = 0
+        self.sampled = 1
+        self.also: Counter[Also] = Counter()
 
     def add(self, batch: Batch) -> None:
         """Take over what a reader has accounted for."""
@@ -269,7 +268,7 @@ class Account:
 class AnyFingerprinter(Protocol):
     """Turns statements into fingerprints, in the SQL of some engine."""
 
-    def fingerprints(self, statements: list[bytes]) -> list[Fingerprint]:
+    def fingerprints(self, statements: Sequence[bytes]) -> list[Fingerprint]:
         """Return the fingerprint of each statement."""
         ...
 
@@ -332,7 +331,7 @@ class Table:
     def _add_tags(
         self,
         fingerprints: list[Fingerprint],
-        statements: list[bytes],
+        statements: Sequence[bytes],
         places: dict[Fingerprint, QueryStats],
     ) -> None:
         for fingerprint, statement in zip(fingerprints, statements, strict=True):

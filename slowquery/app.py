@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import boto3
@@ -26,7 +26,8 @@ from slowquery.line import Watch, digest_of
 from slowquery.model import SECOND, Cause, Digest, Failure, Result, Status
 from slowquery.parameters import ParameterError, Parameters, references
 from slowquery.rehearsal import rehearse
-from slowquery.settings import Channel, Instance, Secret, Settings, read_file
+from slowquery.settings import Channel, Instance, Secret, Settings
+from slowquery.settings_file import read_file
 from slowquery.sources import finding, rds
 from slowquery.sources.rds import RdsSource
 from slowquery.sources.refusal import (
@@ -113,7 +114,7 @@ def invoke(event: object, world: World) -> dict[str, object]:
     request = invocation.request(event, started)
     settings, unfound = find(settings, request)
     result = collect(settings, request, world.remaining)
-    result = replace(result, failures=(*unfound, *result.failures))
+    result = result._replace(failures=(*unfound, *result.failures))
     posts = messages(settings, request, result)
     secrets = secret_store(settings, world.secrets)
     undelivered = deliver(posts, secrets, request, world.remaining)
@@ -121,7 +122,7 @@ def invoke(event: object, world: World) -> dict[str, object]:
     if request.rehearsal:
         rehearse(settings)
         unready = unready_channels(settings, secrets)
-    result = replace(result, failures=(*result.failures, *undelivered, *unready))
+    result = result._replace(failures=(*result.failures, *undelivered, *unready))
     if request.scheduled:
         finished = world.now()
         failed = {failure.where for failure in undelivered}
@@ -181,8 +182,8 @@ def find(settings: Settings, request: Request) -> tuple[Settings, tuple[Failure,
         what = "the instances were not found"
         failure = Failure(what, WHERE, behind.why, behind.hint, event, _cause(behind))
         return settings, (failure,)
-    instances = tuple(replace(each, region=settings.region, channels=channels) for each in found)
-    return replace(settings, instances=instances), ()
+    instances = tuple(each._replace(region=settings.region, channels=channels) for each in found)
+    return settings._replace(instances=instances), ()
 
 
 def secret_store(settings: Settings, kept: MutableMapping[str, Secret]) -> Parameters:
@@ -246,8 +247,7 @@ def messages(settings: Settings, request: Request, result: Result) -> list[tuple
                 for instance in settings.instances
                 if request.instances is not None or channel.name in instance.channels
             }
-            part = replace(
-                result,
+            part = result._replace(
                 digests=tuple(found for found in result.digests if found.instance in names),
                 failures=tuple(
                     found for found in result.failures if found.where in {*names, WHERE}

@@ -12,32 +12,18 @@ import gc
 import io
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path
 from stat import S_ISREG
 from threading import Lock
 from typing import Final, NoReturn, Self, get_args
 
-from notifiers.visible import visible
-from slowquery import words
-from slowquery.document import digest_json, result_document
 from slowquery.invocation import InvocationError, Request
 from slowquery.line import digest_of
 from slowquery.model import Batch, Engine, Failure, Result, Sort, Window
-from slowquery.settings import (
-    FILE,
-    VARIABLE,
-    ConfigError,
-    HealthRights,
-    Settings,
-    for_instances,
-    read_file,
-)
+from slowquery.settings import FILE, VARIABLE, ConfigError, HealthRights, Settings
 from slowquery.sources.files import STANDARD_INPUT, FileSource, shown
 from slowquery.sources.refusal import SourceError
 from slowquery.window import WindowError, between, hour_before, parse_span, parse_time
@@ -99,6 +85,8 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        from notifiers.visible import visible  # noqa: PLC0415 - a run without an error does without
+
         super().error(visible(message))
 
 
@@ -196,6 +184,8 @@ def _digest(options: argparse.Namespace, now: int) -> int:
             jobs=options.jobs,
         )
     if options.format == "json":
+        from slowquery.document import digest_json  # noqa: PLC0415 - text does without
+
         _print(digest_json(digest))
     else:
         _show(Result(window, (digest,)), settings, options.format)
@@ -209,6 +199,7 @@ def _digest(options: argparse.Namespace, now: int) -> int:
 
 def _run(options: argparse.Namespace, now: int) -> int:
     from slowquery import app  # noqa: PLC0415 - AWS's library takes long, and files do without
+    from slowquery.document import result_document  # noqa: PLC0415 - it comes with it
 
     found = _settings(options, posts=options.post)
     settings = _adjusted(_with_instances(found, options), options)
@@ -231,10 +222,10 @@ def _run(options: argparse.Namespace, now: int) -> int:
         settings, unfound = app.find(settings, request)
     with _Progress(None) as progress:
         result = app.collect(settings, request, remaining, progress.watch)
-    result = replace(result, failures=(*unfound, *result.failures))
+    result = result._replace(failures=(*unfound, *result.failures))
     posts = app.messages(settings, request, result)
     undelivered = app.deliver(posts, app.secret_store(settings, {}), request, remaining)
-    result = replace(result, failures=(*result.failures, *undelivered))
+    result = result._replace(failures=(*result.failures, *undelivered))
     if options.format == "json":
         _print([json.dumps(result_document(result), indent=2) + "\n"])
     else:
@@ -255,7 +246,7 @@ def _health(options: argparse.Namespace, now: int) -> int:
     world = examination.World(name, now, lambda: deadline - time.monotonic(), {})
     file = options.settings or os.environ.get(VARIABLE) or FILE
     found = _asked(options, file)
-    if options.instance and not Path(file).exists():
+    if options.instance and not _exists(file):
         file = "no settings file"
     examination.refuse_unknown(found, options.channel or ())
     checks = examination.examine(found, file, world)
@@ -274,8 +265,11 @@ def _asked(options: argparse.Namespace, file: str) -> Settings | ConfigError:
     From a terminal everything is asked: the rights are the caller's own, and what they do
     not cover is unknown.
     """
+    from slowquery.settings_file import read_file  # noqa: PLC0415 - as below
+    from slowquery.settings_forms import for_instances  # noqa: PLC0415 - as below
+
     try:
-        if options.instance and not Path(file).exists():
+        if options.instance and not _exists(file):
             found = for_instances(options.instance, None)
         else:
             found = read_file(os.environ, file)
@@ -283,12 +277,11 @@ def _asked(options: argparse.Namespace, file: str) -> Settings | ConfigError:
                 chosen = {name.lower() for name in options.instance}
                 known = [each for each in found.instances if each.name in chosen]
                 others = sorted(chosen.difference(each.name for each in known))
-                found = replace(
-                    found, instances=(*known, *for_instances(others, found.region).instances)
-                )
+                unknown = for_instances(others, found.region).instances
+                found = found._replace(instances=(*known, *unknown))
     except ConfigError as error:
         return error
-    return replace(found, health=HealthRights(parameters=True, metrics=True, alarms=True))
+    return found._replace(health=HealthRights(parameters=True, metrics=True, alarms=True))
 
 
 def _can_post(settings: Settings, form: str) -> None:
@@ -301,7 +294,8 @@ def _can_post(settings: Settings, form: str) -> None:
 
 
 def _check(options: argparse.Namespace, now: int) -> int:
-    from slowquery import app  # noqa: PLC0415 - as above
+    from slowquery import app, words  # noqa: PLC0415 - as above
+    from slowquery.settings_file import read_file  # noqa: PLC0415 - as below
 
     del now
     settings = read_file(os.environ, options.settings)
@@ -321,13 +315,22 @@ def _check(options: argparse.Namespace, now: int) -> int:
 def _settings(options: argparse.Namespace, *, posts: bool) -> Settings | None:
     """Return the settings; ``None`` where no file is named and none is there by default."""
     named = options.settings or os.environ.get(VARIABLE)
-    if not named and not Path(FILE).exists():
+    if not named and not _exists(FILE):
         return None
+    from slowquery.settings_file import read_file  # noqa: PLC0415 - YAML takes long
+
     return read_file(os.environ, options.settings, posts=posts)
+
+
+def _exists(file: str) -> bool:
+    return os.path.exists(file)  # noqa: PTH110 - pathlib takes longer to come than a small log
 
 
 def _with_instances(settings: Settings | None, options: argparse.Namespace) -> Settings:
     """Return settings that hold the instances that are asked for."""
+    from slowquery.settings_file import read_file  # noqa: PLC0415 - as above
+    from slowquery.settings_forms import for_instances  # noqa: PLC0415 - as above
+
     if settings is None:
         settings = for_instances(options.instance, None) if options.instance else None
     settings = settings or read_file(os.environ)
@@ -335,13 +338,13 @@ def _with_instances(settings: Settings | None, options: argparse.Namespace) -> S
     unknown = [name for name in options.instance or () if name.lower() not in known]
     instances = (*settings.instances, *for_instances(unknown, settings.region).instances)
     if options.engine:
-        instances = tuple(replace(instance, engine=options.engine) for instance in instances)
-    return replace(settings, instances=instances)
+        instances = tuple(instance._replace(engine=options.engine) for instance in instances)
+    return settings._replace(instances=instances)
 
 
 def _adjusted(settings: Settings, options: argparse.Namespace) -> Settings:
     limit = settings.top if options.limit is None else options.limit
-    return replace(settings, top=limit, sort=options.sort or settings.sort)
+    return settings._replace(top=limit, sort=options.sort or settings.sort)
 
 
 def _names_window(options: argparse.Namespace) -> bool:
@@ -371,6 +374,8 @@ class _OutputError(Exception):
 def _complain(what: object) -> None:
     if sys.stderr is not None:
         with suppress(OSError):  # there is nowhere left to say it
+            from notifiers.visible import visible  # noqa: PLC0415 - as above
+
             sys.stderr.write(f"slowquery: {visible(str(what))}\n")
 
 
@@ -403,6 +408,10 @@ def _show(result: Result, settings: Settings, form: str) -> None:
 
 def _terminal() -> tuple[int, bool]:
     """Return how many columns there are to write in, and whether colours are seen."""
+    import shutil  # noqa: PLC0415 - JSON does without
+
+    from slowquery import words  # noqa: PLC0415 - JSON does without
+
     if not sys.stdout.isatty():
         return words.WIDTH, False
     # To be empty is the same as not to be set (no-color.org).
@@ -415,7 +424,7 @@ def _size(names: Iterable[str]) -> int | None:
     total = 0
     for name in names:
         found = _status(name)
-        if name == STANDARD_INPUT or Path(name).suffix == ".gz":
+        if name == STANDARD_INPUT or name.endswith(".gz"):
             return None
         if found and not S_ISREG(found.st_mode):
             return None
@@ -428,7 +437,7 @@ def _status(name: str) -> os.stat_result | None:
     if name == STANDARD_INPUT and sys.stdin is None:
         return None
     try:
-        return os.fstat(sys.stdin.fileno()) if name == STANDARD_INPUT else Path(name).stat()
+        return os.stat(sys.stdin.fileno() if name == STANDARD_INPUT else name)  # noqa: PTH116 - as below
     except OSError:  # whoever opens it says so
         return None
 
@@ -457,7 +466,7 @@ class _Progress:
     def __init__(self, total: int | None) -> None:
         self._stream = sys.stderr
         self._shows = self._stream is not None and self._stream.isatty()
-        self._of = "" if total is None else f" of {words.size(total)}"
+        self._total = total
         self._lock = Lock()
         self._started = self._shown = time.monotonic()
         self._bytes = self._events = 0
@@ -485,8 +494,11 @@ class _Progress:
             if now - self._shown < PROGRESS_EVERY:
                 return
             self._shown = now
+            from slowquery import words  # noqa: PLC0415 - JSON that nobody waits for does without
+
+            of = "" if self._total is None else f" of {words.size(self._total)}"
             speed = words.size(int(self._bytes / (now - self._started)))
             events = words.number_of(self._events, "event", "events")
-            line = f"{words.size(self._bytes)}{self._of} · {speed}/s · {events}"
+            line = f"{words.size(self._bytes)}{of} · {speed}/s · {events}"
             self._stream.write(f"\r\x1b[K{line}")
             self._stream.flush()

@@ -26,7 +26,6 @@ from slowquery.model import (
     Window,
 )
 from slowquery.sketch import quantiles
-from slowquery.statement import kind_and_tables
 
 NAMES: Final = 50
 """Databases, users and hosts of a query that are listed, of each the most frequent."""
@@ -146,6 +145,8 @@ def _coverage(
 
 
 def _query(stats: QueryStats, whole: int) -> Query:
+    from slowquery.statement import kind_and_tables  # noqa: PLC0415 - a quiet hour does without
+
     kind, tables = kind_and_tables(stats.fingerprint.text)
     time = stats.query_time
     p50, p95, p99 = quantiles(time.sketch, (0.50, 0.95, 0.99))

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
-from textwrap import indent
 from typing import Any, Final, TypeAlias
 
 from slowquery.model import (
@@ -67,13 +65,13 @@ def digest_json(digest: Digest) -> Iterator[str]:
 
     Every query of a log may be thousands: none but the one that is written is held.
     """
-    document = digest_document(replace(digest, queries=()))
+    document = digest_document(digest._replace(queries=()))
     before, _, after = json.dumps(document, indent=2).partition('"queries": []')
     yield f'{before}"queries": ['
-    separator = "\n"
+    separator = "\n    "
     for query in digest.queries:
-        yield separator + indent(json.dumps(_query(query), indent=2), "    ")
-        separator = ",\n"
+        yield separator + json.dumps(_query(query), indent=2).replace("\n", "\n    ")
+        separator = ",\n    "
     yield f"\n  ]{after}\n" if digest.queries else f"]{after}\n"
 
 

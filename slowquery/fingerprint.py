@@ -26,11 +26,9 @@ would read otherwise.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import md5
 from typing import Final
-from urllib.parse import unquote_to_bytes
 
 from slowquery.model import SqlMode
 
@@ -53,21 +51,19 @@ REMEMBERED_ENTRY: Final = 400
 """What one remembered outline costs beyond its own text, bytes, rounded up."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Fingerprint:
     """A fingerprint and whether the statement it came from was cut.
 
     Two of them are the same object or they are not: compare ``text``.
     """
 
-    text: str
-    truncated: bool = False
-    query_id: str = field(init=False)
+    __slots__ = ("query_id", "text", "truncated")
 
-    def __post_init__(self) -> None:
-        """Derive the id: the MD5 of the text in upper-case hex, as pt-query-digest does."""
-        digest = md5(self.text.encode(), usedforsecurity=False).hexdigest().upper()
-        object.__setattr__(self, "query_id", digest)
+    def __init__(self, text: str, *, truncated: bool = False) -> None:
+        self.text: Final = text
+        self.truncated: Final = truncated
+        # As pt-query-digest derives it: the MD5 of the text in upper-case hex.
+        self.query_id: Final = md5(text.encode(), usedforsecurity=False).hexdigest().upper()
 
 
 LIST_OF_NUMBERS: Final = re.compile(
@@ -343,7 +339,7 @@ def _first_row(statement: bytes, grammar: _Grammar) -> bytes:
     return b"'".join([*pieces[: 2 * strings], last + b";"])
 
 
-def _confusing(statements: list[bytes], joined: bytes, doubt: re.Pattern[bytes]) -> set[int]:
+def _confusing(statements: Sequence[bytes], joined: bytes, doubt: re.Pattern[bytes]) -> set[int]:
     """Return the statements in which the cheap pattern could take one thing for another.
 
     Those are the ones with a quote in a quoted name, one behind a backslash that may end a
@@ -418,6 +414,8 @@ def places_of(signs: Iterable[bytes], joined: bytes) -> Iterator[int]:
 
 def tags_of(comment: bytes, keys: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Yield the tags in the text of a comment whose keys are wanted, as they come."""
+    from urllib.parse import unquote_to_bytes  # noqa: PLC0415 - few settings ask for tags
+
     for pair in comment.split(b","):
         tag = _TAG.fullmatch(pair.strip())
         value = unquote_to_bytes(tag[3]) if tag else b""
@@ -440,7 +438,7 @@ class Fingerprinter:
         """Let a copy for another process begin with nothing learnt."""
         return Fingerprinter, (self._mode,)
 
-    def fingerprints(self, statements: list[bytes]) -> list[Fingerprint]:
+    def fingerprints(self, statements: Sequence[bytes]) -> list[Fingerprint]:
         """Return the fingerprint of each statement; a whole statement ends with ``;``."""
         statements = [
             statement if len(statement) <= SHAPE_LIMIT else _abridged(statement, self._grammar)
@@ -476,7 +474,7 @@ class Fingerprinter:
                 found += tags_of(match[0][2:-2], keys)
         return found
 
-    def _by_outline(self, statements: list[bytes]) -> list[Fingerprint]:
+    def _by_outline(self, statements: Sequence[bytes]) -> list[Fingerprint]:
         joined = _SEPARATOR.join(statements)
         aside = _confusing(statements, joined, self._grammar.doubt)
         if aside:
@@ -597,7 +595,8 @@ class Fingerprinter:
         described = text, not body.endswith(b";")
         fingerprint = self._texts.get(described)
         if fingerprint is None:
-            fingerprint = Fingerprint(*described)
+            text, truncated = described
+            fingerprint = Fingerprint(text, truncated=truncated)
         if len(outline) <= OUTLINE_LIMIT:
             self._remembered += len(outline) + len(text) + REMEMBERED_ENTRY
             if self._remembered > REMEMBERED_BYTES:

@@ -9,8 +9,7 @@ exceptions on demand: without ``at``, ``{"last": …}`` and a time without a day
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from slowquery.model import Window
 from slowquery.window import WindowError, between, hour_before, parse_span, parse_time
@@ -43,8 +42,7 @@ class InvocationError(ValueError):
     """An event that means nothing here: what is wrong with it, and what to send."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What to digest, and where to.
 
     ``at`` is the moment (microseconds) from which is judged whether the window's log can
@@ -61,8 +59,7 @@ class Request:
     rehearsal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HealthRequest:
+class HealthRequest(NamedTuple):
     """What an event asks of the health check: where to post what it finds, if anywhere."""
 
     channels: tuple[str, ...] = ()

@@ -10,7 +10,6 @@ from typing import Final, TypeAlias
 from slowquery.aggregate import Selection
 from slowquery.digest import digest
 from slowquery.model import Batch, Digest, Engine, Loss, Piece, Portion, Window
-from slowquery.readers import mysql
 from slowquery.settings import Settings
 from slowquery.workers import table_of
 
@@ -18,14 +17,23 @@ Watch: TypeAlias = Callable[[Iterable[Batch]], Iterable[Batch]]
 """Passes batches on, and may count what they hold."""
 
 
+# A log is of one engine, and need not wait for the grammars of the other.
+
+
+def _mysql(pieces: Iterable[Piece], _: str | None) -> Iterator[Batch]:
+    from slowquery.readers import mysql  # noqa: PLC0415 - as said
+
+    return mysql.read(pieces)
+
+
 def _postgresql(pieces: Iterable[Piece], prefix: str | None) -> Iterator[Batch]:
-    from slowquery.readers import postgres  # noqa: PLC0415 - its grammars cost who needs them
+    from slowquery.readers import postgres  # noqa: PLC0415 - as said
 
     return postgres.read(pieces, log_line_prefix=prefix)
 
 
 READERS: Final[Mapping[Engine, Callable[[Iterable[Piece], str | None], Iterator[Batch]]]] = {
-    "mysql": lambda pieces, _: mysql.read(pieces),
+    "mysql": _mysql,
     "postgresql": _postgresql,
 }
 """The readers; the second argument is PostgreSQL's ``log_line_prefix``, if it is known."""

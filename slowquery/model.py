@@ -6,12 +6,14 @@ events, on where portions were cut, or on how many workers read them.
 
 Privacy is a type: raw SQL stands in ``Portion.data`` and ``Batch.statements`` and in no
 other field of any type. What comes behind a batch has room for fingerprints only.
+
+They are named tuples, as the settings are: a dataclass takes six times as long to come into
+being, and so many of them would be the larger part of a cold start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import compress
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -32,24 +34,21 @@ TEXT_NOT_LOGGED = "statement text not logged"
 """Stands for every statement of which a log has the duration and not the text."""
 
 
-@dataclass(frozen=True, slots=True)
-class SqlMode:
+class SqlMode(NamedTuple):
     """The two ``sql_mode`` flags of a server that change where a literal ends."""
 
     ansi_quotes: bool = False
     no_backslash_escapes: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A half-open span of time ``[start, end)``, microseconds since the epoch, UTC."""
 
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Portion:
+class Portion(NamedTuple):
     """Some consecutive bytes of one log file, cut anywhere.
 
     ``doubtful`` of its first bytes may have been delivered before, at the end of the
@@ -57,12 +56,14 @@ class Portion:
     """
 
     file: str
-    data: bytes = field(repr=False)
+    data: bytes
     doubtful: int = 0
 
+    def __repr__(self) -> str:
+        return f"Portion({self.file!r}, {len(self.data)} bytes, doubtful={self.doubtful})"
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+
+class Loss(NamedTuple):
     """A place where bytes of a log file are known to be missing.
 
     ``size`` is in bytes, ``None`` where nothing reveals it.
@@ -108,8 +109,7 @@ class Occurrence(NamedTuple):
     database: str
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """Events of a stretch of log as parallel columns, with an account of every byte.
 
     The columns have one entry an event, the events that count: administrator commands
@@ -121,30 +121,32 @@ class Batch:
     logged whole, in PostgreSQL's the mark of a cut where it was not.
     """
 
-    statements: list[bytes] = field(default_factory=list, repr=False)
-    ended_at: list[int | None] = field(default_factory=list)
-    query_time: list[int] = field(default_factory=list)
-    lock_time: list[int] | None = None
-    rows_sent: list[int] | None = None
-    rows_examined: list[int] | None = None
-    parse_time: list[int] | None = None
-    bind_time: list[int] | None = None
-    clients: list[Client] = field(default_factory=list)
-    databases: list[str] = field(default_factory=list)
+    statements: Sequence[bytes] = ()
+    ended_at: Sequence[int | None] = ()
+    query_time: Sequence[int] = ()
+    lock_time: Sequence[int] | None = None
+    rows_sent: Sequence[int] | None = None
+    rows_examined: Sequence[int] | None = None
+    parse_time: Sequence[int] | None = None
+    bind_time: Sequence[int] | None = None
+    clients: Sequence[Client] = ()
+    databases: Sequence[str] = ()
     bytes_read: int = 0
-    bytes_skipped: Mapping[str, int] = field(default_factory=dict)
+    bytes_skipped: Mapping[str, int] = {}
     events_administrator: int = 0
-    events_excluded: Mapping[str, int] = field(default_factory=dict)
+    events_excluded: Mapping[str, int] = {}
     events_unreadable: int = 0
     events_possibly_repeated: int = 0
     sampled: int = 1
     """The highest sampling rate that the log names: one in so many events was logged."""
     also: Sequence[Occurrence] = ()
 
+    def __repr__(self) -> str:
+        return f"Batch({len(self.statements)} events of {self.bytes_read} bytes)"
+
     def select(self, chosen: Sequence[bool]) -> Batch:
         """Return this batch with the chosen events only; its other accounts stay."""
-        return replace(
-            self,
+        return self._replace(
             statements=list(compress(self.statements, chosen)),
             ended_at=list(compress(self.ended_at, chosen)),
             query_time=list(compress(self.query_time, chosen)),
@@ -158,12 +160,11 @@ class Batch:
         )
 
 
-def _chosen(column: list[int] | None, chosen: Sequence[bool]) -> list[int] | None:
+def _chosen(column: Sequence[int] | None, chosen: Sequence[bool]) -> list[int] | None:
     return None if column is None else list(compress(column, chosen))
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(NamedTuple):
     """What was read, what it held, and what is missing.
 
     ``events`` is every event read: those counted in the totals, administrator commands,
@@ -185,10 +186,10 @@ class Coverage:
     complete: bool
     files: int
     losses: tuple[Loss, ...] = ()
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    excluded: Mapping[str, int] = field(default_factory=dict)
+    skipped: Mapping[str, int] = {}
+    excluded: Mapping[str, int] = {}
     sampled: int = 1
-    also: Mapping[Also, int] = field(default_factory=dict)
+    also: Mapping[Also, int] = {}
 
     @property
     def is_doubtful(self) -> bool:
@@ -200,8 +201,7 @@ class Coverage:
         return bool(self.losses or self.events_unreadable) or much_skipped
 
 
-@dataclass(frozen=True, slots=True)
-class Times:
+class Times(NamedTuple):
     """Durations of the events of one query class, microseconds.
 
     The percentiles are within 1 % of a value that was logged (see ``slowquery.sketch``).
@@ -216,8 +216,7 @@ class Times:
     p99: int
 
 
-@dataclass(frozen=True, slots=True)
-class LockTimes:
+class LockTimes(NamedTuple):
     """Time spent waiting for locks, microseconds."""
 
     sum: int
@@ -225,24 +224,21 @@ class LockTimes:
     p95: int
 
 
-@dataclass(frozen=True, slots=True)
-class StepTimes:
+class StepTimes(NamedTuple):
     """Time spent on a step before the execution, to parse or to bind, microseconds."""
 
     sum: int
     max: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(NamedTuple):
     """Rows of the events of one query class."""
 
     sum: int
     max: int
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """One query class of a digest: all the events that share a fingerprint.
 
     ``query_id`` is the MD5 of the fingerprint, 32 upper-case hex digits. ``share`` is the
@@ -256,7 +252,7 @@ class Query:
     fingerprint: str
     kind: str
     tables: tuple[str, ...]
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody asks for
     share: float
     query_time: Times
     lock_time: LockTimes | None
@@ -272,11 +268,10 @@ class Query:
     bind_time: StepTimes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(NamedTuple):
     """Sums over every event that counts, listed or not; ``distinct`` query classes."""
 
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count, which nobody asks for
     query_time_sum: int
     query_time_min: int | None
     query_time_max: int | None
@@ -288,8 +283,7 @@ class Totals:
     bind_time_sum: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Digest:
+class Digest(NamedTuple):
     """An instance's slow queries in a window; both are ``None`` for files without them.
 
     ``queries`` are ranked; ``queries_omitted`` classes are in the totals but not listed.
@@ -311,8 +305,7 @@ Cause: TypeAlias = Literal["settings", "rights", "elsewhere"]
 """Whose doing a failure is: the settings', the rights', or that of a database or service."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Something that was tried and did not work, for the one who has to act.
 
     ``where`` is the instance or channel, ``event`` the invocation that repeats just the
@@ -331,16 +324,14 @@ class Failure:
         return f"{self.what} ({self.where}): {self.why}; try: {self.hint}"
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(NamedTuple):
     """A configured instance without a digest that is nobody's failure: stopped, starting."""
 
     instance: str
     state: str
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """One run over one window: a digest, a status or a failure for each instance."""
 
     window: Window | None

@@ -22,8 +22,7 @@ rest goes through the whole grammar, each by itself.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from slowquery.fingerprint import (
@@ -173,7 +172,7 @@ class PostgresFingerprinter:
         """Let a copy for another process begin with nothing learnt."""
         return PostgresFingerprinter, ()
 
-    def fingerprints(self, statements: list[bytes]) -> list[Fingerprint]:
+    def fingerprints(self, statements: Sequence[bytes]) -> list[Fingerprint]:
         """Return the fingerprint of each statement."""
         statements = [
             statement if len(statement) <= SHAPE_LIMIT else _abridged(statement)
@@ -221,7 +220,7 @@ class PostgresFingerprinter:
                 found += tags_of(statement[start + 2 : end - 2], keys)
         return found
 
-    def _by_outline(self, statements: list[bytes]) -> list[Fingerprint]:
+    def _by_outline(self, statements: Sequence[bytes]) -> list[Fingerprint]:
         joined = _SEPARATOR.join(statements)
         aside = _aside(statements, joined)
         if aside:
@@ -247,7 +246,7 @@ class PostgresFingerprinter:
             outline = _LONG.sub(rb"\1\2\3", outline)
         (known,) = self._outlines.find([key + outline])
         if known is None:
-            known = Fingerprint(_normalise(outline).decode(errors="replace"), truncated)
+            known = Fingerprint(_normalise(outline).decode(errors="replace"), truncated=truncated)
             if len(outline) <= OUTLINE_LIMIT:
                 self._outlines.remember(key + outline, known)
         return known
@@ -295,7 +294,7 @@ def _is_strange(text: bytes) -> bool:
     return len(text.translate(None, _STRANGE_SIGNS)) < len(text) or b"--" in text or b"/*" in text
 
 
-def _aside(statements: list[bytes], joined: bytes) -> set[int]:
+def _aside(statements: Sequence[bytes], joined: bytes) -> set[int]:
     """Return the statements in which the cheap pattern could take one thing for another.
 
     Those are the ones with a quote in a quoted name, one behind a backslash in a string, a byte
@@ -447,7 +446,6 @@ def _first_rows(text: bytes) -> bytes:
     return b"".join(kept)
 
 
-@dataclass(slots=True)
 class _Level:
     """What is known of the selects within one pair of parentheses: the last, and the one before.
 
@@ -455,9 +453,12 @@ class _Level:
     ``union`` where the ``union`` between them begins and ends.
     """
 
-    start: int
-    before: tuple[int, int] | None = None
-    union: tuple[int, int] = (0, 0)
+    __slots__ = ("before", "start", "union")
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        self.before: tuple[int, int] | None = None
+        self.union = (0, 0)
 
 
 def _collapse_unions(text: bytes) -> bytes:

@@ -9,7 +9,6 @@ makes no sense gets what little can be said of it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 READ: Final = 4_000
@@ -98,14 +97,18 @@ def _kind(words: list[str]) -> str:
     return " ".join([first, *rest[:1]]).upper()
 
 
-@dataclass(slots=True)
 class _Level:
     """What is known within one pair of parentheses."""
 
-    is_query: bool = False
-    lists_tables: bool = False
-    expects_table: bool = False
-    defines: bool = False
+    __slots__ = ("defines", "expects_table", "is_query", "lists_tables")
+
+    def __init__(
+        self, *, is_query: bool = False, lists_tables: bool = False, expects_table: bool = False
+    ) -> None:
+        self.is_query = is_query
+        self.lists_tables = lists_tables
+        self.expects_table = expects_table
+        self.defines = False
 
 
 class _Scan:

@@ -8,7 +8,6 @@ come back are merged, which in whatever order gives the same table.
 
 from __future__ import annotations
 
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
@@ -82,6 +81,8 @@ def table_of(  # noqa: PLR0913 - what decides of a class
 
 
 def _leave_interrupts_to_the_parent() -> None:
+    import signal  # noqa: PLC0415 - most runs have no workers
+
     # A terminal interrupts every process of a command; one of them is enough to say so.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

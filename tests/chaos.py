@@ -35,7 +35,7 @@ from slowquery.app import SETTLED_AFTER, collect
 from slowquery.invocation import Request
 from slowquery.line import digest_of
 from slowquery.model import Digest, Engine, Portion, Window
-from slowquery.settings import load
+from slowquery.settings_file import load
 from slowquery.sources.rds import RdsSource
 from slowquery.sources.refusal import SourceError
 from slowquery.window import parse_time

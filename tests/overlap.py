@@ -37,7 +37,7 @@ PROGRAM: Final = """\
 import time
 from slowquery.line import digest_of
 from slowquery.model import Window
-from slowquery.settings import load
+from slowquery.settings_file import load
 from slowquery.sources import rds
 from slowquery.window import parse_time
 window = Window(parse_time("2026-11-22T04:00Z", 0), parse_time("2026-11-22T05:00Z", 0))

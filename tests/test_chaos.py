@@ -38,8 +38,8 @@ def outcome(log: bytes, **coverage: object) -> Outcome:
     """What a line would come to that read ``log`` where ``LOG`` was."""
     found = run_directly(replace(QUIET, files={LIVE: log}))
     assert found.digest is not None
-    changed: Coverage = replace(found.digest.coverage, **coverage)  # type: ignore[arg-type]  # by name
-    return replace(found, digest=replace(found.digest, coverage=changed))
+    changed: Coverage = found.digest.coverage._replace(**coverage)  # type: ignore[arg-type]  # by name
+    return replace(found, digest=found.digest._replace(coverage=changed))
 
 
 LAST = LOG[: -len(LOG) // 10]

@@ -14,8 +14,10 @@ import yaml
 from invoke.tasks import Task
 
 import tasks
-from slowquery import cli, invocation, metrics, settings
+from slowquery import cli, invocation, metrics
 from slowquery.health import page as health_page
+from slowquery.settings_file import load
+from slowquery.settings_forms import known_keys
 from slowquery.window import parse_time
 from tests.conftest import Golden
 from tests.sandbox import demo
@@ -111,7 +113,7 @@ def test_the_pages_name_no_task_that_is_not_there() -> None:
     assert named <= set(vars(tasks))
 
 
-@pytest.mark.parametrize("key", settings.known_keys())
+@pytest.mark.parametrize("key", known_keys())
 def test_every_setting_has_a_row(key: str) -> None:
     assert f"\n| `{key}` |" in PAGES["docs/settings.md"]
 
@@ -128,15 +130,15 @@ def test_settings_that_a_page_shows_can_be_used(page: str) -> None:
     assert blocks
     for block in blocks:
         instances = "" if "instances:" in block else "instances: [shop-db]\n"
-        settings.load(instances + block, {"SLACK_TOKEN": "x"}, file=page)
+        load(instances + block, {"SLACK_TOKEN": "x"}, file=page)
 
 
 def test_the_example_settings_can_be_used_with_all_that_is_commented_out() -> None:
     text = (ROOT / "settings.example.yml").read_text(encoding="utf-8")
-    settings.load(text, {"SLACK_TOKEN": "x"}, file="settings.example.yml")
+    load(text, {"SLACK_TOKEN": "x"}, file="settings.example.yml")
     everything = re.sub(r"^(\s*)# (?=[a-z_]+:|  )", r"\1", text, flags=re.MULTILINE)
     assert len(yaml.safe_load(everything)) > len(yaml.safe_load(text))
-    settings.load(everything, {"SLACK_TOKEN": "x"}, file="settings.example.yml")
+    load(everything, {"SLACK_TOKEN": "x"}, file="settings.example.yml")
 
 
 def test_the_events_that_readme_shows_mean_something() -> None:

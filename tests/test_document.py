@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +59,9 @@ def of(*events: Event, **options: Any) -> Digest:  # noqa: ANN401 - whatever a d
 
 SOME = of(Event(ended_at=START), Event(b"update u set v = 1;", ended_at=START + 1))
 EMPTY = of()
-FULL = replace(
-    of(Event(ended_at=START), window=WINDOW, instance="shop-db", files=2, settled=False),
+FULL = of(
+    Event(ended_at=START), window=WINDOW, instance="shop-db", files=2, settled=False
+)._replace(
     coverage=Coverage(
         bytes_read=100,
         bytes_parsed=60,
@@ -81,13 +81,11 @@ FULL = replace(
         sampled=10,
     ),
 )
-POSTGRESQL = replace(
-    SOME,
+POSTGRESQL = SOME._replace(
     engine="postgresql",
-    totals=replace(SOME.totals, lock_time_sum=None, rows_sent_sum=None, rows_examined_sum=None),
+    totals=SOME.totals._replace(lock_time_sum=None, rows_sent_sum=None, rows_examined_sum=None),
     queries=tuple(
-        replace(
-            query,
+        query._replace(
             lock_time=None,
             rows_sent=None,
             rows_examined=None,
@@ -106,7 +104,7 @@ FAILURE = Failure("the log could not be read", "shop-db", "access denied", "depl
 WHOLE = Result(
     WINDOW,
     (SOME, EMPTY, FULL, POSTGRESQL),
-    (FAILURE, replace(FAILURE, event=None)),
+    (FAILURE, FAILURE._replace(event=None)),
     (Status("stage-db", "stopped"),),
 )
 
@@ -217,7 +215,7 @@ def test_the_names_of_the_digest_are_fixed() -> None:
     ],
 )
 def test_nothing_that_is_known_is_kept_from_the_document(model: Any, name: str) -> None:  # noqa: ANN401 - a dataclass
-    assert {each.name for each in fields(model)} <= set(SCHEMA["$defs"][name]["properties"])
+    assert set(model._fields) <= set(SCHEMA["$defs"][name]["properties"])
 
 
 def test_a_document_that_is_not_one_does_not_fit() -> None:
@@ -282,11 +280,10 @@ def size(document: Document) -> int:
 def many(count: int, text: str = "x" * 300) -> Digest:
     """A digest of so many queries, the first of them the slowest."""
     (query,) = of(Event()).queries
-    return replace(
-        EMPTY,
+    return EMPTY._replace(
         instance="shop-db",
         queries=tuple(
-            replace(query, fingerprint=f"{text}{number}", count=number + 1)
+            query._replace(fingerprint=f"{text}{number}", count=number + 1)
             for number in range(count)
         ),
     )
@@ -304,9 +301,8 @@ def results(draw: st.DrawFn) -> Result:
     return Result(
         WINDOW,
         tuple(
-            replace(
-                each,
-                coverage=replace(each.coverage, losses=tuple(draw(st.lists(losses, max_size=3)))),
+            each._replace(
+                coverage=each.coverage._replace(losses=tuple(draw(st.lists(losses, max_size=3)))),
             )
             for each in found
         ),
@@ -366,7 +362,7 @@ def test_digests_lose_their_last_queries_first() -> None:
 def test_the_room_of_queries_is_not_taken_by_losses() -> None:
     lossy = many(500)
     lost = tuple(Loss(f"{number}.log", "gone" * 20) for number in range(10_000))
-    lossy = replace(lossy, coverage=replace(lossy.coverage, losses=lost))
+    lossy = lossy._replace(coverage=lossy.coverage._replace(losses=lost))
     (short,) = fit(result_document(Result(WINDOW, (lossy,))))["digests"]
     assert len(short["queries"]) > 200
     assert len(short["coverage"]["losses"]) > 200
@@ -374,8 +370,8 @@ def test_the_room_of_queries_is_not_taken_by_losses() -> None:
 
 def test_a_fingerprint_longer_than_the_whole_result_does_not_hide_the_others() -> None:
     giant, *others = many(20).queries
-    giant = replace(giant, fingerprint="x" * 2 * LIMIT)
-    whole = result_document(Result(WINDOW, (replace(many(0), queries=(giant, *others)),)))
+    giant = giant._replace(fingerprint="x" * 2 * LIMIT)
+    whole = result_document(Result(WINDOW, (many(0)._replace(queries=(giant, *others)),)))
     (short,) = fit(whole)["digests"]
     assert short["queries_omitted"] == 0
     first, second, *_ = short["queries"]
@@ -385,7 +381,7 @@ def test_a_fingerprint_longer_than_the_whole_result_does_not_hide_the_others() -
 
 
 def test_what_is_already_left_out_stays_counted() -> None:
-    found = replace(many(2_000), queries_omitted=7)
+    found = many(2_000)._replace(queries_omitted=7)
     (short,) = fit(result_document(Result(WINDOW, (found,))))["digests"]
     assert len(short["queries"]) + short["queries_omitted"] == 2_007
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from html import unescape
@@ -181,8 +181,7 @@ def doubtful() -> Digest:
         ),
     )
     found = digested(loads, "stage-db", before=b"-- a start\n" * 280, losses=losses)
-    coverage = replace(
-        found.coverage,
+    coverage = found.coverage._replace(
         sampled=10,
         events_truncated=2,
         events_unreadable=1,
@@ -191,18 +190,17 @@ def doubtful() -> Digest:
         events_outside_window=17,
         excluded={"ignored by settings": 4, "throttled": 1},
     )
-    return replace(found, coverage=coverage)
+    return found._replace(coverage=coverage)
 
 
 def folded() -> Digest:
     """A digest of a log that had more classes than are told apart."""
     found = digested(SHOP[:3], limit=2)
-    totals = replace(
-        found.totals,
+    totals = found.totals._replace(
         count=found.totals.count + 31,
         query_time_sum=found.totals.query_time_sum + 40 * SECOND,
     )
-    return replace(found, totals=totals, events_folded=31)
+    return found._replace(totals=totals, events_folded=31)
 
 
 DENIED = Failure(
@@ -236,7 +234,7 @@ RESULTS: dict[str, Callable[[], Result]] = {
         quiet("a-db"),
         quiet("b-db"),
         failures=(DENIED,),
-        statuses=(STOPPED, replace(STOPPED, instance="qa-db")),
+        statuses=(STOPPED, STOPPED._replace(instance="qa-db")),
     ),
     "nothing_read": lambda: result(failures=(DENIED,)),
     "stopped": lambda: result(statuses=(STOPPED,)),
@@ -396,7 +394,7 @@ def test_the_smallest_logged_time_is_shown_so_that_nobody_takes_it_for_all() -> 
 
 @pytest.mark.parametrize("look", [render.text, render.markdown])
 def test_hosts_are_shown_only_if_the_settings_say_so(look: Callable[..., str]) -> None:
-    shown = replace(DEFAULTS, show_hosts=True)
+    shown = DEFAULTS._replace(show_hosts=True)
     assert "10.0.3.11" not in look(result(shop()), DEFAULTS)
     assert "10.0.3.11" in look(result(shop()), shown)
     assert "10.0.3.11" not in whole(render.message(result(shop()), DEFAULTS))
@@ -404,7 +402,7 @@ def test_hosts_are_shown_only_if_the_settings_say_so(look: Callable[..., str]) -
 
 
 def test_times_are_in_the_zone_of_the_settings() -> None:
-    berlin = replace(DEFAULTS, timezone="Europe/Berlin")
+    berlin = DEFAULTS._replace(timezone="Europe/Berlin")
     message = render.message(result(shop()), berlin)
     assert "22 Nov 14:00–15:00 CET" in said(message.parts[0])
     assert "First seen: 22 Nov 2026 14:00:02 CET" in whole(message)
@@ -412,7 +410,7 @@ def test_times_are_in_the_zone_of_the_settings() -> None:
 
 
 def test_what_ranks_the_queries_is_said_unless_it_is_their_time() -> None:
-    ranked = render.text(result(shop()), replace(DEFAULTS, sort="rows_examined"))
+    ranked = render.text(result(shop()), DEFAULTS._replace(sort="rows_examined"))
     assert "(logged from 1.0 s up), ranked by rows examined" in ranked
     assert "ranked" not in render.text(result(shop()), DEFAULTS)
 
@@ -477,7 +475,7 @@ def test_what_was_covered_and_what_was_not_is_said(changes: dict[str, Any], sent
         complete=True,
         files=3,
     )
-    found = result(replace(shop(), coverage=replace(coverage, **changes)))
+    found = result(shop()._replace(coverage=coverage._replace(**changes)))
     last = render.message(found, DEFAULTS).parts[-1]
     assert isinstance(last, Footnote)
     assert sentence in last.text
@@ -485,8 +483,8 @@ def test_what_was_covered_and_what_was_not_is_said(changes: dict[str, Any], sent
 
 
 def test_no_event_in_a_log_of_postgresql_has_causes_of_its_own() -> None:
-    coverage = replace(shop().coverage, events=0, bytes_skipped=0, losses=())
-    text = render.text(result(replace(shop(), engine="postgresql", coverage=coverage)), DEFAULTS)
+    coverage = shop().coverage._replace(events=0, bytes_skipped=0, losses=())
+    text = render.text(result(shop()._replace(engine="postgresql", coverage=coverage)), DEFAULTS)
     said = "There is no event in it. If that is a surprise: log_min_duration_statement=-1"
     assert said in " ".join(text.split())
 
@@ -499,8 +497,8 @@ def test_events_that_are_in_no_class_are_said() -> None:
 
 
 def test_of_many_failures_and_losses_the_first_are_shown_and_the_others_counted() -> None:
-    failures = tuple(replace(DENIED, where=f"db-{number}") for number in range(12))
-    lossy = replace(quiet("x"), coverage=replace(quiet("x").coverage, losses=(Loss("f", "r"),) * 5))
+    failures = tuple(DENIED._replace(where=f"db-{number}") for number in range(12))
+    lossy = quiet("x")._replace(coverage=quiet("x").coverage._replace(losses=(Loss("f", "r"),) * 5))
     seen = view.of(result(lossy, failures=failures), DEFAULTS)
     assert len(seen.alerts) == view.ALERTS + 1
     assert seen.alerts[-1] == "The result names 3 more of these."
@@ -516,7 +514,7 @@ def test_a_message_is_never_so_long_that_its_channel_has_no_time_for_it() -> Non
     crowded = render.message(result(digested(kinds, limit=0)), DEFAULTS)
     assert len(crowded.replies) == render.CHAT_REPLIES + 1
     assert "35 other kinds" in table_of(crowded)
-    many = (replace(billing(), instance=f"db-{number:02}") for number in range(30))
+    many = (billing()._replace(instance=f"db-{number:02}") for number in range(30))
     fleet = render.message(result(*many), DEFAULTS)
     assert len(table_of(fleet).split("\n")) == 30
     assert len(fleet.replies) == render.CHAT_REPLIES + 1
@@ -641,7 +639,7 @@ class Cast:
 
     def digest(self, slow: int) -> Digest:
         count = 100 * slow
-        coverage = replace(shop().coverage, losses=(Loss(self.name(), self.name(), 1),))
+        coverage = shop().coverage._replace(losses=(Loss(self.name(), self.name(), 1),))
         return Digest(
             window=WINDOW,
             instance=self.name(),
@@ -661,7 +659,7 @@ class Cast:
         )
 
 
-SHOWING_HOSTS = replace(DEFAULTS, show_hosts=True)
+SHOWING_HOSTS = DEFAULTS._replace(show_hosts=True)
 OUR_CODES = re.compile(r"\x1b\[(?:1|2|36|1;31|0)m")
 BIDIRECTIONAL = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
 slow_ones = st.sampled_from([1, 2])
@@ -777,8 +775,8 @@ def test_a_page_shows_every_word_of_a_message_and_takes_none_for_markup() -> Non
 @pytest.mark.parametrize("piece", ["a", "a ", "(", "`", "|", "\x1b", "\u0301", "日", "; "])
 def test_words_are_made_of_a_long_statement_in_linear_time(piece: str) -> None:
     def with_statement(size: int) -> Result:
-        long = replace(shop().queries[0], fingerprint=piece * size, tables=())
-        return result(replace(shop(), queries=(long,)))
+        long = shop().queries[0]._replace(fingerprint=piece * size, tables=())
+        return result(shop()._replace(queries=(long,)))
 
     def work(found: Result) -> None:
         (query,) = view.of(found, DEFAULTS).digests[0].queries

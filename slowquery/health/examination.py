@@ -22,16 +22,8 @@ from slowquery.health.page import document, message
 from slowquery.health.sentences import say
 from slowquery.invocation import InvocationError, health_request
 from slowquery.parameters import ParameterError, Parameters, references
-from slowquery.settings import (
-    FILE,
-    VARIABLE,
-    Channel,
-    ConfigError,
-    Instance,
-    Secret,
-    Settings,
-    read_file,
-)
+from slowquery.settings import FILE, VARIABLE, Channel, ConfigError, Instance, Secret, Settings
+from slowquery.settings_file import read_file
 from slowquery.sources import finding
 from slowquery.sources.refusal import NoInstance, SourceError
 from slowquery.sources.regions import blamed
@@ -126,7 +118,7 @@ def examine(found: Settings | ConfigError, file: str, world: World) -> list[Chec
             instances = blamed(instances, settings.region)
         checks.append(judge.found_check(instances))
         if not isinstance(instances, SourceError):
-            settings = replace(settings, instances=instances)
+            settings = settings._replace(instances=instances)
     examination = _Examination(settings, world)
     looks: list[Callable[[], list[Check]]] = [
         examination.bot,

@@ -38,7 +38,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Final
@@ -600,8 +599,7 @@ def _counted(batch: Batch) -> Batch:
     if not kinds:
         return batch
     counts = Counter(kinds.values())
-    return replace(
-        batch.select([index not in kinds for index in range(len(batch.statements))]),
+    return batch.select([index not in kinds for index in range(len(batch.statements))])._replace(
         events_administrator=counts.pop("administrator", 0),
         events_unreadable=counts.pop("unreadable", 0),
         events_excluded=counts,

@@ -42,7 +42,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -581,7 +580,7 @@ class _ServerLog:
             return batch
         # Drivers send empty statements to see whether the server is there.
         told = list(map(bool, texts))
-        return replace(batch.select(told), events_excluded={"empty statement": told.count(False)})
+        return batch.select(told)._replace(events_excluded={"empty statement": told.count(False)})
 
     def _moment(self, stamp: bytes) -> int | None:
         """Return the point in time of a stamp, ``None`` if nobody can tell."""

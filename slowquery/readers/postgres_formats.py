@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from slowquery.fingerprint import CUT_MARK, STATEMENT_LIMIT
@@ -56,8 +55,7 @@ class Origin(NamedTuple):
     session: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """How a log is written: where messages begin, and what a body's text is.
 
     ``header`` has the groups: what stands before the time, the time, the rest that tells the

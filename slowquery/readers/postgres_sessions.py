@@ -6,7 +6,6 @@ behind it, so it is kept until then.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from slowquery.readers.postgres_formats import Origin
@@ -19,16 +18,18 @@ _OPEN_SESSION: Final = 1_000
 _UNNAMED: Final = b"<unnamed>"
 
 
-@dataclass(slots=True)
 class Step:
     """A line with a duration: its text, its own duration and those of steps before it, µs."""
 
-    text: bytes
-    ended_at: int | None
-    took: int
-    origin: Origin
-    parse: int = 0
-    bind: int = 0
+    __slots__ = ("bind", "ended_at", "origin", "parse", "text", "took")
+
+    def __init__(self, text: bytes, ended_at: int | None, took: int, origin: Origin) -> None:
+        self.text = text
+        self.ended_at = ended_at
+        self.took = took
+        self.origin = origin
+        self.parse = 0
+        self.bind = 0
 
 
 class _Session:

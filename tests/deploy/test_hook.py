@@ -12,7 +12,7 @@ import pytest
 import handler
 from slowquery import hook
 from slowquery.rehearsal import rehearse
-from slowquery.settings import load
+from slowquery.settings_file import load
 from tests.sandbox.aws import ACCOUNT, Sandbox
 from tests.sandbox.demo import Context
 from tests.sandbox.log_file import LIVE

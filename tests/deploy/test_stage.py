@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from deploy import rights
 from deploy.stage import Stage, fragment, read
 from slowquery.health.aws import RIGHTS
-from slowquery.settings import ConfigError, load
+from slowquery.settings import ConfigError
+from slowquery.settings_file import load
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SETTINGS = Path(__file__).with_name("settings.yml")

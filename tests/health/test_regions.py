@@ -9,7 +9,8 @@ import pytest
 
 from slowquery import app
 from slowquery.invocation import request
-from slowquery.settings import Settings, for_instances
+from slowquery.settings import Settings
+from slowquery.settings_forms import for_instances
 from slowquery.sources.refusal import Denied, NoInstance, Passing, SourceError
 from slowquery.sources.regions import NoRegion, blamed
 from slowquery.window import parse_time

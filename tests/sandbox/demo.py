@@ -11,7 +11,6 @@ import json
 import os
 import sys
 from contextlib import redirect_stdout
-from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
@@ -22,7 +21,8 @@ import handler
 from slowquery.health import page
 from slowquery.health.check import Check
 from slowquery.health.examination import World, examine
-from slowquery.settings import HealthRights, read_file
+from slowquery.settings import HealthRights
+from slowquery.settings_file import read_file
 from slowquery.window import parse_time, to_datetime
 from tests.sandbox.aws import Sandbox
 from tests.sandbox.log_file import LIVE, POSTGRESQL
@@ -112,7 +112,7 @@ def health() -> list[Check]:
             cloudwatch.put_metric_data(Namespace="SlowQuery", MetricData=[datum])
         with patch.dict(os.environ, aws.environ | {"SLACK_TOKEN": slack.token}):
             every = HealthRights(parameters=True, metrics=True, alarms=True)
-            found = replace(read_file(os.environ, str(settings)), health=every)
+            found = read_file(os.environ, str(settings))._replace(health=every)
             world = World("slowquery, in a terminal", HEALTH_AT, lambda: 300.0, {})
             return examine(found, settings.name, world)
 

@@ -15,7 +15,8 @@ from moto.core import enable_iam_authentication
 import handler
 from deploy import rights
 from slowquery.app import RunFailed
-from slowquery.settings import ByCluster, ByTag, ConfigError, load
+from slowquery.settings import ByCluster, ByTag, ConfigError
+from slowquery.settings_file import load
 from slowquery.sources import finding
 from slowquery.sources.refusal import NoInstance, SourceError
 from tests.sandbox.aws import ACCOUNT, Sandbox

@@ -29,7 +29,7 @@ logging.basicConfig(level=logging.DEBUG)
 from slowquery.app import collect
 from slowquery.invocation import Request
 from slowquery.model import Window
-from slowquery.settings import load
+from slowquery.settings_file import load
 from slowquery.sources import rds
 from slowquery.window import parse_time
 rds.TRIES = 2
