@@ -20,14 +20,12 @@ from stat import S_ISREG
 from threading import Lock
 from typing import Final, NoReturn, Self, get_args
 
-from slowquery.invocation import InvocationError, Request
+from slowquery.errors import Unreadable, Unusable
 from slowquery.line import digest_of
 from slowquery.model import Batch, Engine, Failure, Result, Sort, Window
 from slowquery.settings import FILE, VARIABLE, ConfigError, HealthRights, Settings
 from slowquery.sources.files import STANDARD_INPUT, FileSource, shown
-from slowquery.sources.refusal import SourceError
-from slowquery.window import WindowError, between, hour_before, parse_span, parse_time
-from slowquery.workers import WorkerLost
+from slowquery.window import between, hour_before, parse_span, parse_time
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -72,10 +70,10 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
     gc.freeze()  # what is loaded stays, and need not be looked at while a log is read
     try:
         return int(options.command(options, now))
-    except (ConfigError, InvocationError, WindowError) as error:
+    except Unusable as error:
         _complain(error)
         return UNUSABLE
-    except (SourceError, WorkerLost) as error:
+    except Unreadable as error:
         _complain(error)
         return FAILED
     except KeyboardInterrupt:
@@ -200,6 +198,7 @@ def _digest(options: argparse.Namespace, now: int) -> int:
 def _run(options: argparse.Namespace, now: int) -> int:
     from slowquery import app  # noqa: PLC0415 - AWS's library takes long, and files do without
     from slowquery.document import result_document  # noqa: PLC0415 - it comes with it
+    from slowquery.invocation import Request  # noqa: PLC0415 - so does this
 
     found = _settings(options, posts=options.post)
     settings = _adjusted(_with_instances(found, options), options)
@@ -287,10 +286,10 @@ def _asked(options: argparse.Namespace, file: str) -> Settings | ConfigError:
 def _can_post(settings: Settings, form: str) -> None:
     if not settings.channels:
         msg = "--post has no channel to post to; try: add one to the settings"
-        raise InvocationError(msg)
+        raise Unusable(msg)
     if form == "json" and any(channel.kind == "console" for channel in settings.channels):
         msg = "a console channel would write into the JSON; try: --format text, or no --post"
-        raise InvocationError(msg)
+        raise Unusable(msg)
 
 
 def _check(options: argparse.Namespace, now: int) -> int:
@@ -355,11 +354,11 @@ def _window(options: argparse.Namespace, now: int) -> Window:
     if options.last:
         if options.since or options.until:
             msg = "--last reaches up to now; try: --since and --until instead of it"
-            raise WindowError(msg)
+            raise Unusable(msg)
         return between(now - parse_span(options.last), now)
     if not options.since:
         msg = "--until alone names no window; try: --since too, or --last 3h"
-        raise WindowError(msg)
+        raise Unusable(msg)
     until = parse_time(options.until, now) if options.until else now
     return between(parse_time(options.since, now), until)
 
@@ -443,7 +442,7 @@ def _status(name: str) -> os.stat_result | None:
 
 
 def _refuse_repeated(names: Iterable[str]) -> None:
-    """Raise :class:`InvocationError` if two of the names are of one file."""
+    """Raise :class:`Unusable` if two of the names are of one file."""
     known: dict[tuple[int, int] | str, str] = {}
     for name in names:
         found = _status(name)
@@ -453,7 +452,7 @@ def _refuse_repeated(names: Iterable[str]) -> None:
                 "named twice" if known[file] == name else f"the same file as {shown(known[file])}"
             )
             msg = f"{shown(name)} is {same}, and would be counted twice; try: leave one of them out"
-            raise InvocationError(msg)
+            raise Unusable(msg)
         known[file] = name
 
 

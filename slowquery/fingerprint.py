@@ -27,6 +27,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from hashlib import md5
 from typing import Final
 
@@ -428,11 +429,15 @@ class Fingerprinter:
 
     def __init__(self, mode: SqlMode | None = None) -> None:
         self._mode = mode or SqlMode()
-        self._grammar = _Grammar(self._mode)
         self._shapes = Memory()
         self._known: dict[bytes, Fingerprint] = {}
         self._texts: dict[tuple[str, bool], Fingerprint] = {}
         self._remembered = 0
+
+    @cached_property
+    def _grammar(self) -> _Grammar:
+        """Compile it for the first statement: a quiet hour has none."""
+        return _Grammar(self._mode)
 
     def __reduce__(self) -> tuple[type[Fingerprinter], tuple[SqlMode]]:
         """Let a copy for another process begin with nothing learnt."""

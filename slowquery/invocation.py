@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from slowquery.errors import Unusable
 from slowquery.model import Window
 from slowquery.window import WindowError, between, hour_before, parse_span, parse_time
 
@@ -38,7 +39,7 @@ FORMS: Final = (
 HEALTH_FORMS: Final = '{} or {"channels": ["team"]}'
 
 
-class InvocationError(ValueError):
+class InvocationError(Unusable, ValueError):
     """An event that means nothing here: what is wrong with it, and what to send."""
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple, NoReturn, TypeAlias, get_args
 
+from slowquery.errors import Unusable
 from slowquery.model import Engine, Metric, Sort, SqlMode
 
 VARIABLE: Final = "SLOWQUERY_SETTINGS"
@@ -186,7 +187,7 @@ class Problem(NamedTuple):
         return f"{place}{key}{self.what}\n  try: {self.hint}"
 
 
-class ConfigError(Exception):
+class ConfigError(Unusable):
     """The settings cannot be used; ``problems`` says why, in the order of the file.
 
     Its text has two lines for each problem. At most twenty are listed.

@@ -10,9 +10,8 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Final
+from typing import Final, NamedTuple
 
 from slowquery import words
 from slowquery.model import Also, Coverage, Digest, Engine, Failure, Query, Result, Sort
@@ -63,8 +62,7 @@ _RANKED: Final[Mapping[Sort, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What a table says of one query, or of all that are not listed; ``time`` is in µs."""
 
     rank: str
@@ -73,8 +71,7 @@ class Row:
     cells: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class QueryView:
+class QueryView(NamedTuple):
     """The words of one query class; ``context`` hints at causes and says who asks."""
 
     row: Row
@@ -84,8 +81,7 @@ class QueryView:
     facts: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DigestView:
+class DigestView(NamedTuple):
     """The words of a digest with slow queries; ``tail`` stands for those not listed.
 
     ``command`` has a line for each that it is broken into.
@@ -104,8 +100,7 @@ class DigestView:
         return [*(query.row for query in self.queries), *([self.tail] if self.tail else [])]
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """The words of a result.
 
     ``digests`` are those with slow queries, the slowest first; where they are several,
@@ -123,8 +118,7 @@ class View:
     coverage: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Style:
+class _Style(NamedTuple):
     """What an operator and a medium decide of the words."""
 
     settings: Settings

@@ -11,6 +11,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from slowquery.errors import Unusable
 from slowquery.model import SECOND, Window
 
 HOUR: Final = 3600 * SECOND
@@ -25,7 +26,7 @@ _SPAN = re.compile(r"(\d{1,6})(m|h|d)", re.ASCII)
 _UNITS = {"m": 60 * SECOND, "h": HOUR, "d": 24 * HOUR}
 
 
-class WindowError(ValueError):
+class WindowError(Unusable, ValueError):
     """A time or a window that cannot be used: what was given, and what to write instead."""
 
 

@@ -14,6 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from slowquery.aggregate import AnyFingerprinter, Selection, Table
+from slowquery.errors import Unreadable
 from slowquery.fingerprint import Fingerprinter
 from slowquery.model import Batch, Engine, SqlMode
 
@@ -36,7 +37,7 @@ SHARE: Final = 8 * 1024 * 1024
 """Bytes of log in a share, about: enough to be worth the way to another process."""
 
 
-class WorkerLost(RuntimeError):
+class WorkerLost(Unreadable):
     """A process that shared the work ended before it was done: why, and what to try."""
 
 

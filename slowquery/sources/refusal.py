@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+from slowquery.errors import Unreadable
+
 _DENIED = re.compile(r"perform: (?P<action>[\w:]+)(?: on resource: (?P<arn>arn:[\w:/.*-]+))?")
 _CODE = re.compile(r"[A-Za-z.]{1,60}")
 
@@ -17,7 +19,7 @@ DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "Unauthorize
 """What services call a missing right."""
 
 
-class SourceError(Exception):
+class SourceError(Unreadable):
     """AWS would not let a log be read: what failed, why, and what to try."""
 
     def __init__(self, why: str, hint: str) -> None:
