@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 State: TypeAlias = Literal["ok", "warn", "fail", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """What one question found: ``seen`` holds no secret, ``hint`` says what to do.
 
     ``unknown`` is what the channel does not tell; its hint says what would let it.

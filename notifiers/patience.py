@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import inf
-from typing import TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 RETRIES = 3
 """Attempts after the first for an answer that means "later" (429, 5xx)."""
@@ -35,8 +34,7 @@ def unhurried() -> float:
     return inf
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(NamedTuple):
     """Why one request was not taken, in words that hold no secret and no message.
 
     ``retries`` is how many repeats it is worth, counted apart from those of another worth;

@@ -177,12 +177,41 @@ def test_a_number_of_jobs_that_is_none_is_said(
     assert "argument --jobs" in said.err
 
 
-def test_digesting_files_does_not_pay_for_aws() -> None:
-    script = "import sys, slowquery.cli; print([m for m in sys.modules if 'boto' in m])"
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+OF_SETTINGS_AND_AWS = {"boto3", "botocore", "yaml", "slowquery.app", "slowquery.settings_file"}
+OF_WORDS = {"jinja2", "notifiers", "slowquery.words", "slowquery.view", "slowquery.render"}
+OF_MYSQL = {"slowquery.readers.mysql"}
+OF_POSTGRESQL = {"slowquery.readers.postgres", "slowquery.postgres_sql"}
+DEAR = {"dataclasses", "difflib", "pathlib", "importlib.resources"}
+"""Modules of Python's own that take longer to come than a small log."""
+
+
+@pytest.mark.parametrize(
+    ("log", "form", "unneeded"),
+    [
+        ("mysql-9.7.log.gz", "json", {*OF_POSTGRESQL, *OF_WORDS, "inspect", "urllib.parse"}),
+        ("mariadb-10.11.log.gz", "text", OF_POSTGRESQL),
+        ("postgres-15.log.gz", "json", {*OF_MYSQL, *OF_WORDS, "inspect", "urllib.parse"}),
+        ("postgres-15.log.gz", "markdown", OF_MYSQL),
+    ],
+)
+def test_digesting_a_file_pays_for_nothing_that_it_does_not_need(
+    tmp_path: Path, log: str, form: str, unneeded: set[str]
+) -> None:
+    script = (
+        "import sys; before = {*sys.modules}; from slowquery import cli;"
+        "cli.main(sys.argv[1:]); print(*sys.modules.keys() - before, file=sys.stderr)"
     )
-    assert done.stdout == "[]\n"
+    done = subprocess.run(
+        [sys.executable, "-c", script, "digest", str(LOG.with_name(log)), "--format", form],
+        cwd=tmp_path,  # where no settings are
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    imported = set(done.stderr.split())
+    assert "slowquery.digest" in imported
+    assert imported & (unneeded | OF_SETTINGS_AND_AWS | DEAR) == set()
 
 
 def test_a_file_is_not_counted_twice_under_another_name(

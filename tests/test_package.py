@@ -108,12 +108,15 @@ def test_the_handlers_run_on_the_zip_and_what_lambda_brings(
     assert (done.stdout, done.stderr) == ("export_to_chat health_check\n", "")
 
 
-def test_a_run_without_slack_does_not_pay_for_it(package: Package, tmp_path: Path) -> None:
+def test_a_run_pays_for_no_channel_and_no_engine_that_it_does_not_need(
+    package: Package, tmp_path: Path
+) -> None:
     task, image = package.unpack(tmp_path)
     script = (
         "import sys; sys.path += sys.argv[1:]\n"
         "import handler, slowquery.app\n"
-        "print([name for name in sys.modules if name.startswith(('slack', 'apprise'))])"
+        "unneeded = ('slack', 'apprise', 'jinja2', 'sqlparse', 'slowquery.readers.')\n"
+        "print([name for name in sys.modules if name.startswith(unneeded)])"
     )
     command: list[str | Path] = [sys.executable, "-I", "-S", "-c", script, task, image]
     assert subprocess.run(command, capture_output=True, check=True).stdout == b"[]\n"
