@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING
+from inspect import Parameter, signature
 
-if TYPE_CHECKING:
-    from notifiers.message import Notifier
+from notifiers.message import Notifier
+from notifiers.options import OptionError
 
 CHANNELS = {
     "apprise": "notifiers.apprise:Apprise",
@@ -41,11 +41,6 @@ def create(kind: str, /, **options: object) -> Notifier:
     Raises :class:`~notifiers.options.OptionError` for a kind that does not exist and for
     options that are unknown, missing or unusable. It names them and shows no value.
     """
-    # Whoever shows text needs ``visible`` and no channel: these three are a tenth of its start.
-    from inspect import Parameter, signature  # noqa: PLC0415 - as said
-
-    from notifiers.options import OptionError  # noqa: PLC0415 - as said
-
     if kind not in CHANNELS:
         msg = f"there is no channel of kind {kind!r}; try: one of {', '.join(CHANNELS)}"
         raise OptionError(msg)

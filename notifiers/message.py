@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 
 class _Text:
-    """A part that is nothing but its text; a dataclass would take twenty times as long to load."""
+    """A part that is nothing but its text; a dataclass for each would take long to load."""
 
     __slots__ = ("text",)
 

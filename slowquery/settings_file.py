@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, NamedTuple, NoReturn, cast
 
@@ -583,6 +582,8 @@ class _Member(NamedTuple):
 
 def _near(text: str, names: Iterable[str]) -> str:
     """Ask whether the nearest of ``names`` was meant, if one is near."""
+    from difflib import get_close_matches  # noqa: PLC0415 - a file without a mistake does without
+
     near = get_close_matches(text, names, n=1) if len(text) <= _COMPARED else []
     return f"; did you mean {near[0]}?" if near else ""
 
