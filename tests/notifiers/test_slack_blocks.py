@@ -55,6 +55,7 @@ messages = st.builds(
     texts,
     st.one_of(sections, crowds),
     st.lists(st.one_of(sections, crowds), max_size=3).map(tuple),
+    st.just({}),
 )
 
 
