@@ -43,6 +43,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from slowquery.fingerprint import CUT_MARK, STATEMENT_LIMIT
@@ -59,6 +60,7 @@ from slowquery.readers.postgres_formats import (
     STDERR,
     Format,
     Origin,
+    Plain,
     cut,
     stderr,
 )
@@ -75,6 +77,7 @@ _BLOCK: Final = 16 * 1024
 _LINE_LOOKS: Final = 60  # bytes that the pattern of a line looks at
 _START: Final = b"\n"
 _FOREIGN_LINE: Final = re.compile(rb"\n(?!\t|\Z)")
+_NEXT_LINE: Final = re.compile(rb"\n\t")
 _LINE_BREAK: Final = _START[0]  # as a number it is looked for at a fraction of the cost
 _TAB: Final = b"\t"[0]
 _NO_LINE: Final = b"."  # in place of the beginning of a line: no message begins behind it
@@ -129,7 +132,6 @@ _LEAST_RATE: Final = 1e-9
 _TEXT_NOT_LOGGED: Final = TEXT_NOT_LOGGED.encode()
 
 _SECOND: Final = 19  # characters of a date and a time
-_MILLISECOND: Final = 23
 _IS_NO_TAB: Final = bytes(byte != _TAB for byte in range(256))
 _DAY: Final = 86_400 * SECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -197,13 +199,6 @@ the same.
 
 _Message: TypeAlias = tuple[_What, bytes, int | None, bytes, Origin, bytes]
 """What a message is, its name, when it was written, its milliseconds, origin, and the rest."""
-
-
-class _Found(NamedTuple):
-    """The messages of a stretch that tell of something, and the bytes that are skipped there."""
-
-    messages: Iterator[_Message]
-    skipped: Counter[str]
 
 
 class _Beginning(NamedTuple):
@@ -317,7 +312,7 @@ class _ServerLog:
         self._tails = Memo(_tail)
         self._moments = Memo(self._moment)
         self._plain_moments = Memo(_plain_moment)
-        self._beginnings = Memo(self._beginning)
+        self._beginnings = {plain: Memo(partial(self._beginning, plain)) for plain in stderr.plain}
 
     def begin_file(self) -> None:
         """Look anew at how the log is written."""
@@ -415,40 +410,52 @@ class _ServerLog:
         """Yield what stands in ``text``, which ends where a message does."""
         known = self._format or self._stderr
         ours, self._accounted = self._accounted, 0 if text else self._accounted
-        found = None if is_cut else self._plainly_split(known, text, ours)
-        found = found or self._split(known, text, ours, is_cut=is_cut)
-        self._hear(found.messages, known.text)
-        yield self._batch(found.skipped)
+        messages = None if is_cut else self._plainly_split(known, text)
+        if messages:
+            self._hear(messages, bytes.strip)
+            yield self._batch(Counter())
+        else:
+            messages, skipped = self._split(known, text, ours, is_cut=is_cut)
+            self._hear(messages, known.text)
+            yield self._batch(skipped)
 
-    def _plainly_split(self, known: Format, text: bytes, ours: int) -> _Found | None:
-        """Return the messages of ``text``, if each begins as :attr:`Format.plain` has it."""
-        if known.plain is None:
+    def _plainly_split(self, known: Format, text: bytes) -> Iterator[_Message] | None:
+        """Return the messages of ``text``, if each begins as one of :attr:`Format.plain`."""
+        plain = next((one for one in known.plain if one.message.match(text)), None)
+        if plain is None:
             return None
-        before, *lines = _FOREIGN_LINE.split(text)
-        split = [line.partition(b":  ") for line in lines]
-        size = _MILLISECOND if lines and lines[0][_SECOND : _SECOND + 1] == b"." else _SECOND
+        _, *parts = plain.message.split(text.removesuffix(b"\n"))
+        bodies = parts[4::5]
+        if max(map(len, bodies)) > STATEMENT_LIMIT:
+            return None
+        for index in [index for index, body in enumerate(bodies) if _LINE_BREAK in body]:
+            lines = _NEXT_LINE.split(bodies[index])
+            bodies[index] = b"\n".join(lines)
+            if bodies[index].count(b"\n") >= len(lines):  # a line that the server did not write
+                return None
         try:
-            times = [*map(self._plain_moments.__getitem__, [head[:size] for head, _, _ in split])]
-            begun = [*map(self._beginnings.__getitem__, [head[size:] for head, _, _ in split])]
+            times = [*map(self._plain_moments.__getitem__, parts[::5])]
+            begun = [*map(self._beginnings[plain].__getitem__, parts[1::5])]
         except ValueError:
             return None
-        skipped = Counter({self._skipping: max(0, len(before) - ours)})
-        return _Found(_plain_messages(times, begun, [said for _, _, said in split]), skipped)
+        return _plain_messages(times, begun, parts[2::5], parts[3::5], bodies)
 
-    def _beginning(self, raw: bytes) -> _Beginning:
+    def _beginning(self, plain: Plain, raw: bytes) -> _Beginning:
         """Return what is said in ``raw``, between a time and the colon of the severity.
 
         Raises ``ValueError`` if that is not plain.
         """
-        found = self._stderr.plain.fullmatch(raw) if self._stderr.plain else None
+        found = plain.beginning.fullmatch(raw)
         if found is None:
             raise ValueError(raw[:0])
         zone, rest, severity = found.groups()
         what = "word" if severity == b"LOG" else _FAILED.get(severity)
         return _Beginning(_tail(zone), self._origins[id(self._stderr)][rest], what)
 
-    def _split(self, known: Format, text: bytes, ours: int, *, is_cut: bool) -> _Found:
-        """Return the messages of ``text``, by the header's pattern."""
+    def _split(
+        self, known: Format, text: bytes, ours: int, *, is_cut: bool
+    ) -> tuple[Iterator[_Message], Counter[str]]:
+        """Return the messages of ``text``, by the header's pattern, and the bytes skipped."""
         parts = known.header.split(text)
         columns = _Split(*(parts[n::COLUMNS] for n in range(1, COLUMNS + 1)))
         skipped = Counter({self._skipping: max(0, len(parts[0]) - ours)})
@@ -463,7 +470,7 @@ class _ServerLog:
                 skipped["line of another form"] += columns.size(place)
                 if place == 0 and not parts[0]:
                     skipped["line of another form"] -= ours
-        return _Found(self._split_messages(known, columns), skipped)
+        return self._split_messages(known, columns), skipped
 
     def _split_messages(self, known: Format, columns: _Split) -> Iterator[_Message]:
         origins = self._origins[id(known)]
@@ -592,16 +599,45 @@ class _ServerLog:
 
 
 def _plain_messages(
-    times: list[int], begun: list[_Beginning], said: list[bytes]
+    times: list[int],
+    begun: list[_Beginning],
+    durations: list[bytes | None],
+    labels: list[bytes],
+    bodies: list[bytes],
 ) -> Iterator[_Message]:
-    """Yield what tells of something among the messages of these times and beginnings."""
-    for time, (offset, origin, what), text in zip(times, begun, said, strict=True):
-        if what == "word" and (found := SAID.match(text)):
-            took, kind, name = found.groups(b"")
-            body = text[found.end() :]
-            yield _TIMED[kind] if took else what, name, time + offset, took, origin, body
-        elif what:
-            yield what, b"", time + offset, b"", origin, b""
+    """Yield what tells of something among messages that begin plainly.
+
+    A label is what stands between a duration and the body.
+    """
+    known = Memo(_labelled).__getitem__
+    for time, (offset, origin, begins), took, label, body in zip(
+        times, begun, durations, labels, bodies, strict=True
+    ):
+        if begins != "word":
+            if begins:
+                yield begins, b"", time + offset, b"", origin, b""
+        elif took and (labelled := known(label)):
+            what, name = labelled
+            yield what, name, time + offset, took, origin, body
+        else:
+            said = b"duration: %b ms  %b: %b" % (took, label, body) if took else body
+            what, name, milliseconds, rest = _said(said)
+            yield what, name, time + offset, milliseconds, origin, rest
+
+
+def _labelled(label: bytes) -> tuple[_What, bytes] | None:
+    """Return what a label says of its message and its name, ``None`` if it is none."""
+    what, name, _, rest = _said(b"duration: 0.000 ms  %b: " % label)
+    return None if rest else (what, name)
+
+
+def _said(said: bytes) -> tuple[_What, bytes, bytes, bytes]:
+    """Return what a message of the ``LOG`` severity says: what, name, milliseconds, the rest."""
+    found = SAID.match(said)
+    if not found:
+        return "word", b"", b"", said
+    took, kind, name = found.groups(b"")
+    return _TIMED[kind] if took else "word", name, took, said[found.end() :]
 
 
 def _one_in(rate: bytes) -> int:

@@ -7,7 +7,7 @@ they say is the same in all three.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from slowquery.fingerprint import CUT_MARK, STATEMENT_LIMIT
@@ -55,21 +55,31 @@ class Origin(NamedTuple):
     session: bytes
 
 
+class Plain(NamedTuple):
+    """How each message of a stretch of a stderr log begins, if all have the same prefix.
+
+    ``message`` splits the stretch fast, into what may be groups of: time, the rest up to the
+    colon of the severity, duration, what follows its unit up to a colon. ``beginning`` tells
+    whether that rest is one; its groups are zone, what tells of the origin, severity.
+    """
+
+    message: re.Pattern[bytes]
+    beginning: re.Pattern[bytes]
+
+
 class Format(NamedTuple):
     """How a log is written: where messages begin, and what a body's text is.
 
     ``header`` has the groups: what stands before the time, the time, the rest that tells the
     origin, severity, duration, its kind, the name of a prepared statement and portal.
-    ``line`` tells quickly where none begins. ``plain`` is for a stderr log whose messages begin
-    with their time: what stands behind that up to the colon of the severity, where no more of
-    the message can belong to it, with the groups zone, rest and severity.
+    ``line`` tells quickly where none begins. ``plain`` says how messages of a usual form begin.
     """
 
     header: re.Pattern[bytes]
     line: re.Pattern[bytes]
     origin: Callable[[bytes], Origin]
     text: Callable[[bytes], bytes]
-    plain: re.Pattern[bytes] | None = None
+    plain: Sequence[Plain] = ()
 
 
 # The prefix of a stderr log
@@ -87,6 +97,7 @@ _FORMS: Final[dict[str, bytes]] = {
 """Patterns of the escapes that have a form; any other is any text."""
 _NAMES: Final = {"u": b"?P<user>", "d": b"?P<database>", "h": b"?P<host>"}
 _OF_RDS: Final = rb"(?=:(?:\[local\]|[^\s()]{1,300}+\(\d{1,5}+\)):)"
+_STAMP_SIZES: Final = {"%t": 19, "%m": 23}
 _QUICK: Final[dict[str, bytes]] = {"p": rb"\d++", "s": _STAMP}
 
 
@@ -230,24 +241,46 @@ def stderr(prefixes: Sequence[str]) -> Format:
         return _guessed(raw)
 
     line = re.compile(rb"\n(?![\t\n])" if before else rb"\n(?=" + stamp + rb")")
-    return Format(header, line, origin, _stderr_text, _plain(prefixes))
+    return Format(header, line, origin, _stderr_text, tuple(_plain(prefixes)))
 
 
-def _plain(prefixes: Sequence[str]) -> re.Pattern[bytes] | None:
-    """Return the pattern :attr:`Format.plain`, if each of these prefixes begins with its time.
+def _plain(prefixes: Sequence[str]) -> Iterator[Plain]:
+    """Yield how messages begin that have one of these prefixes, all of which begin with a time.
 
-    A prefix that another one goes on from is none of those: it may end within a name of that.
+    A prefix that another one goes on from is left out: it may end within a name of that.
     """
-    if any(prefix[:2] not in {"%t", "%m"} for prefix in prefixes):
-        return None
     forms = {form for one in prefixes for form in (one.replace("%q", ""), one.partition("%q")[0])}
-    whole = [
-        form
-        for form in sorted(forms)
-        if not any(other.startswith(form) for other in forms - {form})
-    ]
-    quick = b"|".join(_quick_pattern(_pieces(form)[1:]) for form in whole)
-    return re.compile(b"(" + _ZONE + b")(" + quick + b")" + _SEVERITY)
+    if any(form[:2] not in _STAMP_SIZES for form in forms):
+        return
+    for form in sorted(forms):
+        if any(other.startswith(form) for other in forms - {form}):
+            continue
+        _, *pieces = _pieces(form)
+        message = (
+            rb"\n(?!\t)((?s:.{%d}))(\ " % _STAMP_SIZES[form[:2]]
+            + _up_to_next(pieces[0][0])
+            + _fast_pattern(pieces)
+            + rb"\w{1,10}+):\ \ (?:duration:\ (\d{1,15}+\.\d{3})\ ms\ \ ([^:\n]{1,300}+):\ )?+"
+        )
+        beginning = b"(" + _ZONE + b")(" + _quick_pattern(pieces) + b")" + _SEVERITY
+        yield Plain(re.compile(message), re.compile(beginning))
+
+
+def _fast_pattern(pieces: Sequence[tuple[str, str]]) -> bytes:
+    """Return a pattern that runs through a prefix, and may run on into the next line.
+
+    Looking for one byte at a time it takes half the time of :func:`_quick_pattern`.
+    """
+    pattern = b""
+    for index, (literal, escape) in enumerate(pieces):
+        pattern += re.escape(literal.encode())
+        if escape:
+            pattern += _QUICK.get(escape) or _up_to_next(pieces[index + 1][0])
+    return pattern
+
+
+def _up_to_next(literal: str) -> bytes:
+    return rb"[^%b]{0,300}+" % (re.escape(literal[:1].encode()) or rb"\n")
 
 
 _PID: Final = re.compile(rb"\[(\d{1,10}+)\]")

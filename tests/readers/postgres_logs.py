@@ -117,6 +117,37 @@ _SCRAPS = st.sampled_from(
 _messages = st.builds(
     lambda prefix, message: prefix + message, st.sampled_from(PREFIXES), st.sampled_from(MESSAGES)
 )
+_ALIKE = (
+    (FIRST, SECOND, b"2026-11-22 13:00:07 UTC::@:[7]:", b"2026-11-22 13:00:07 +02:::1(5):a@b:[8]:"),
+    (b"2026-11-22 13:00:05.710 UTC [7] a@b ", b"2026-11-22 13:00:06.003 -0330 [8] c@d "),
+    (
+        b"2026-11-22 13:00:05 UTC [7]: [3-1] user=a,db=b,app=psql: x,client=10.0.0.1 ",
+        b"2026-11-22 13:00:06 UTC [8]: [1-1] user=,db=,app=,client= ",
+    ),
+)
+_ODD_MESSAGES = (
+    b"LOG:  duration: 1.0 ms  statement: SELECT 4\n",
+    b"LOG:  duration: 0.500 ms  execute S:1: SELECT '\n\t: '\n",
+    b"LOG:  duration: 0.500 ms  execute S: SELECT 5: 6\n",
+    b"LOG:  statement: SELECT ' 1.000 ms  statement: SELECT 7'\n",
+    b"LOG:  duration: 0.600 ms  fastpath function call: 8\n",
+    b"LOG:  duration: 0.700 ms  :  SELECT 9\n",
+    b"ERROR:  duration: 0.800 ms  statement: SELECT 10\n",
+    b"\n",
+    b"x\n",
+)
+alike = st.sampled_from(_ALIKE).flatmap(
+    lambda prefixes: st.lists(
+        st.builds(
+            lambda prefix, message: prefix + message,
+            st.sampled_from(prefixes),
+            st.sampled_from(4 * MESSAGES + _ODD_MESSAGES),
+        ),
+        min_size=1,
+        max_size=20,
+    ).map(b"".join)
+)
+"""Logs of one prefix throughout."""
 _records = st.sampled_from(
     [line for text in (*_CSV, *_JSON) for line in text.splitlines(keepends=True)]
 )
@@ -130,6 +161,7 @@ def _damaged(log: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
 
 
 logs = st.one_of(
+    alike,
     st.lists(_messages, max_size=30).map(b"".join),
     st.lists(_messages | _SCRAPS | st.binary(max_size=3), max_size=14).map(b"".join),
     st.lists(_records | _SCRAPS, max_size=8).map(b"".join),

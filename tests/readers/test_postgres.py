@@ -44,6 +44,17 @@ def test_how_a_log_is_cut_never_matters(data: st.DataObject) -> None:
     assert read_log(log, cuts, stretch) == read_log(log)
 
 
+@settings(max_examples=200)
+@given(postgres_logs.alike)
+def test_what_one_prefix_throughout_tells_is_told_behind_a_line_of_another_form(log: bytes) -> None:
+    odd, usual = read_log(b"x\n" + log), read_log(log)
+    assert odd.executions == usual.executions
+    assert odd.also == usual.also
+    assert odd.sampled == usual.sampled
+    # A line break belongs to the message behind it, where that is one.
+    assert odd.bytes_skipped.total() - usual.bytes_skipped.total() in {len(b"x"), len(b"x\n")}
+
+
 @given(postgres_logs.logs)
 def test_every_byte_is_accounted_for(log: bytes) -> None:
     found = read_log(log)
