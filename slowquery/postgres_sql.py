@@ -148,7 +148,8 @@ _LONG = re.compile(
 _INSERT = re.compile(
     rb"%(ws)binsert%(ws)binto\b[^']*?\bvalues%(ws)b(?=\()" % {b"ws": _WS}, re.IGNORECASE
 )
-_ROWS = re.compile(rb"(%(row)b)(?:%(ws)b,%(ws)b%(row)b)++" % {b"ws": _WS, b"row": _FLAT_ROW})
+# A row is most often the same as the first one, its strings left out.
+_ROWS = re.compile(rb"(%(row)b)(?:%(ws)b,%(ws)b(?:\1|%(row)b))++" % {b"ws": _WS, b"row": _FLAT_ROW})
 _STRANGE_SIGNS: Final = b'"$\0\1'
 _ROW_EDGE = re.compile(rb"\bvalues ?\(|\bin ?\( ?\(|[()]")
 _NEXT_ROW = re.compile(rb" ?, ?\(")

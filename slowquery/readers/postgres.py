@@ -77,7 +77,7 @@ _BLOCK: Final = 16 * 1024
 _LINE_LOOKS: Final = 60  # bytes that the pattern of a line looks at
 _START: Final = b"\n"
 _FOREIGN_LINE: Final = re.compile(rb"\n(?!\t|\Z)")
-_NEXT_LINE: Final = re.compile(rb"\n\t")
+_NEXT_LINE: Final = re.compile(rb"\n\t?+")
 _LINE_BREAK: Final = _START[0]  # as a number it is looked for at a fraction of the cost
 _TAB: Final = b"\t"[0]
 _NO_LINE: Final = b"."  # in place of the beginning of a line: no message begins behind it
@@ -429,9 +429,9 @@ class _ServerLog:
         if max(map(len, bodies)) > STATEMENT_LIMIT:
             return None
         for index in [index for index, body in enumerate(bodies) if _LINE_BREAK in body]:
-            lines = _NEXT_LINE.split(bodies[index])
+            body, lines = bodies[index], _NEXT_LINE.split(bodies[index])
             bodies[index] = b"\n".join(lines)
-            if bodies[index].count(b"\n") >= len(lines):  # a line that the server did not write
+            if len(body) - len(bodies[index]) < len(lines) - 1:  # there is a line without a TAB
                 return None
         try:
             times = [*map(self._plain_moments.__getitem__, parts[::5])]
