@@ -148,8 +148,10 @@ _LONG = re.compile(
 _INSERT = re.compile(
     rb"%(ws)binsert%(ws)binto\b[^']*?\bvalues%(ws)b(?=\()" % {b"ws": _WS}, re.IGNORECASE
 )
-# A row is most often the same as the first one, its strings left out.
-_ROWS = re.compile(rb"(%(row)b)(?:%(ws)b,%(ws)b(?:\1|%(row)b))++" % {b"ws": _WS, b"row": _FLAT_ROW})
+# What may stand in a row outside of its parentheses within, and is sure to be no more than that.
+_IN_ROW: Final = rb"[^'()\"$\0\1/\-]*+'[^']*+(?<!\\)'|[^'()\"$\0\1/\-]++|-(?!-)|/(?!\*)"
+_ROW: Final = rb"\((?:%b|\((?:%b)*+\))*+\)" % (_IN_ROW, _IN_ROW)
+_ROWS = re.compile(rb"(%(row)b)(?:%(ws)b,%(ws)b%(row)b)++" % {b"ws": _WS, b"row": _ROW})
 _STRANGE_SIGNS: Final = b'"$\0\1'
 _ROW_EDGE = re.compile(rb"\bvalues ?\(|\bin ?\( ?\(|[()]")
 _NEXT_ROW = re.compile(rb" ?, ?\(")
@@ -264,31 +266,13 @@ def _abridged(statement: bytes) -> bytes:
 def _first_row(statement: bytes) -> bytes:
     """Drop the later rows of an ``insert``, if they are sure to be just rows.
 
-    Outside of its strings nothing then begins a name, a comment or another kind of string, so
-    that every second piece between two quotes is one.
+    Outside of its strings nothing then begins a name, a comment or another kind of string.
     """
     insert = _INSERT.match(statement)
-    if (
-        not insert
-        or _is_strange(insert[0].replace(b'"', b""))
-        or b"'" in insert[0]
-        or insert[0].count(b'"') % 2
-        or CUT_MARK in statement
-        or b"\\'" in statement
-    ):
+    if not insert or CUT_MARK in statement or _is_strange(_NAME.sub(b"", insert[0])):
         return statement
-    pieces = statement.split(b"'")
-    outside = b"'".join(pieces[::2])
-    if len(pieces) % 2 == 0 or _is_strange(outside[insert.end() :]):
-        return statement
-    rows = _ROWS.match(outside, insert.end())
-    if not rows:
-        return statement
-    kept = outside.count(b"'", 0, rows.end(1))
-    behind = outside.count(b"'", 0, rows.end())
-    first, rest = outside[: rows.end(1)].rpartition(b"'")[2], outside[rows.end() :]
-    rest = rest.partition(b"'")[0]
-    return b"'".join([*pieces[: 2 * kept], first + rest, *pieces[2 * behind + 1 :]])
+    rows = _ROWS.match(statement, insert.end())
+    return statement[: rows.end(1)] + statement[rows.end() :] if rows else statement
 
 
 def _is_strange(text: bytes) -> bool:
