@@ -500,7 +500,13 @@ class _ServerLog:
                 self._tell("errors", moment, origin)
             else:
                 micros = int(took.replace(b".", b"")) if took else 0
-                self._other(what, name, Step(text_of(body), moment, micros, origin))
+                step = Step(text_of(body), moment, micros, origin)
+                if what == "execute":
+                    sessions.executed(name, step)
+                elif what == "bind":
+                    sessions.bound(name, step)
+                else:
+                    self._other(what, name, step)
             if ended:
                 self._take_ended()
 
@@ -519,12 +525,10 @@ class _ServerLog:
     def _other(self, what: _What, name: bytes, step: Step) -> None:
         """Take a message that is neither a statement with its duration nor an error."""
         match what:
-            case "bind":
-                self._sessions.bound(name, step)
-            case "execute" | "fetch":
-                self._sessions.executed(name, step, is_fetch=what == "fetch")
             case "parse":
                 self._sessions.parsed(name, step)
+            case "fetch":
+                self._sessions.executed(name, step, is_fetch=True)
             case "fatal error":
                 self._sessions.failed(step.origin.session)
                 self._sessions.over(step.origin.session)

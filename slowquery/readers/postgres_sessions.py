@@ -89,21 +89,20 @@ class Sessions:
         session = self._session(step)
         running = session.running.pop(name, None)
         if running and is_fetch and running.text == step.text:
-            self._taken(running)
             step.took += running.took
             step.parse, step.bind = running.parse, running.bind
-        else:
-            if running:
-                self._over(running)
-            bound = session.bound.pop(name, None)
-            if bound and bound.text == step.text:
-                self._taken(bound)
-                step.parse, step.bind = bound.parse, bound.bind
-            else:
-                if bound:
-                    self._over(bound)
-                step.parse = self._parse_of(session, name, step.text)
+            session.running[name] = step
+            return
+        if running:
+            self._over(running)
         session.running[name] = step
+        bound = session.bound.pop(name, None)
+        if bound and bound.text == step.text:
+            step.parse, step.bind = bound.parse, bound.bind
+            return
+        if bound:
+            self._over(bound)
+        step.parse = self._parse_of(session, name, step.text)
         self._keep(step)
 
     def said(self, step: Step, name: bytes | None = None, *, is_fetch: bool = False) -> None:
@@ -111,7 +110,9 @@ class Sessions:
         session = self._session(step)
         self._unsaid(session)
         session.said = step.text, name, is_fetch
-        self._grow(len(step.text))
+        self._size += len(step.text)
+        if self._size > OPEN_SIZE:
+            self._give_up()
 
     def took(self, step: Step) -> bool:
         """Take note of a bare duration; tell whether there was a text, which it gets then."""
@@ -181,13 +182,15 @@ class Sessions:
         return 0
 
     def _keep(self, step: Step) -> None:
-        self._grow(len(step.text) + _OPEN_STEP)
+        self._size += len(step.text) + _OPEN_STEP
+        if self._size > OPEN_SIZE:
+            self._give_up()
 
     def _taken(self, step: Step) -> None:
         self._size -= len(step.text) + _OPEN_STEP
 
     def _over(self, step: Step) -> None:
-        self._taken(step)
+        self._size -= len(step.text) + _OPEN_STEP
         self.ended.append(step)
 
     def _unsaid(self, session: _Session) -> tuple[bytes, bytes | None, bool] | None:
@@ -195,8 +198,7 @@ class Sessions:
         self._size -= len(said[0]) if said else 0
         return said
 
-    def _grow(self, size: int) -> None:
-        self._size += size
+    def _give_up(self) -> None:
         while self._size > OPEN_SIZE:
             key = next(iter(self._sessions))
             session = self._sessions[key]
