@@ -77,7 +77,6 @@ _BLOCK: Final = 16 * 1024
 _LINE_LOOKS: Final = 60  # bytes that the pattern of a line looks at
 _START: Final = b"\n"
 _FOREIGN_LINE: Final = re.compile(rb"\n(?!\t|\Z)")
-_NEXT_LINE: Final = re.compile(rb"\n\t?+")
 _LINE_BREAK: Final = _START[0]  # as a number it is looked for at a fraction of the cost
 _TAB: Final = b"\t"[0]
 _NO_LINE: Final = b"."  # in place of the beginning of a line: no message begins behind it
@@ -410,35 +409,28 @@ class _ServerLog:
         """Yield what stands in ``text``, which ends where a message does."""
         known = self._format or self._stderr
         ours, self._accounted = self._accounted, 0 if text else self._accounted
+        skipped: Counter[str] = Counter()
         messages = None if is_cut else self._plainly_split(known, text)
-        if messages:
-            self._hear(messages, bytes.strip)
-            yield self._batch(Counter())
-        else:
+        if messages is None:
             messages, skipped = self._split(known, text, ours, is_cut=is_cut)
-            self._hear(messages, known.text)
-            yield self._batch(skipped)
+        self._hear(messages, known.text)
+        yield self._batch(skipped)
 
     def _plainly_split(self, known: Format, text: bytes) -> Iterator[_Message] | None:
         """Return the messages of ``text``, if each begins as one of :attr:`Format.plain`."""
-        plain = next((one for one in known.plain if one.message.match(text)), None)
+        plain = next((one for one in known.plain if one.begins(text)), None)
         if plain is None:
             return None
         _, *parts = plain.message.split(text.removesuffix(b"\n"))
-        bodies = parts[4::5]
-        if max(map(len, bodies)) > STATEMENT_LIMIT:
+        times, beginnings, durations, labels, bodies = (parts[n::5] for n in range(5))
+        if None in times:
             return None
-        for index in [index for index, body in enumerate(bodies) if _LINE_BREAK in body]:
-            body, lines = bodies[index], _NEXT_LINE.split(bodies[index])
-            bodies[index] = b"\n".join(lines)
-            if len(body) - len(bodies[index]) < len(lines) - 1:  # there is a line without a TAB
-                return None
         try:
-            times = [*map(self._plain_moments.__getitem__, parts[::5])]
-            begun = [*map(self._beginnings[plain].__getitem__, parts[1::5])]
+            moments = [*map(self._plain_moments.__getitem__, times)]
+            begun = [*map(self._beginnings[plain].__getitem__, beginnings)]
         except ValueError:
             return None
-        return _plain_messages(times, begun, parts[2::5], parts[3::5], bodies)
+        return _plain_messages(moments, begun, durations, labels, bodies)
 
     def _beginning(self, plain: Plain, raw: bytes) -> _Beginning:
         """Return what is said in ``raw``, between a time and the colon of the severity.

@@ -58,13 +58,19 @@ class Origin(NamedTuple):
 class Plain(NamedTuple):
     """How each message of a stretch of a stderr log begins, if all have the same prefix.
 
-    ``message`` splits the stretch fast, into what may be groups of: time, the rest up to the
-    colon of the severity, duration, what follows its unit up to a colon. ``beginning`` tells
-    whether that rest is one; its groups are zone, what tells of the origin, severity.
+    ``message`` splits the stretch fast at each line without a TAB, into what may be groups of:
+    time, the rest up to the colon of the severity, duration, what follows its unit up to a
+    colon. ``beginning`` tells whether that rest is one; its groups are zone, what tells of the
+    origin, severity.
     """
 
     message: re.Pattern[bytes]
     beginning: re.Pattern[bytes]
+
+    def begins(self, text: bytes) -> bool:
+        """Tell whether the first message of a stretch begins so."""
+        found = self.message.match(text)
+        return found is not None and found[1] is not None
 
 
 class Format(NamedTuple):
@@ -257,10 +263,10 @@ def _plain(prefixes: Sequence[str]) -> Iterator[Plain]:
             continue
         _, *pieces = _pieces(form)
         message = (
-            rb"\n(?!\t)((?s:.{%d}))(\ " % _STAMP_SIZES[form[:2]]
+            rb"\n(?!\t)(?:((?s:.{%d}))(\ " % _STAMP_SIZES[form[:2]]
             + _up_to_next(pieces[0][0])
             + _fast_pattern(pieces)
-            + rb"\w{1,10}+):\ \ (?:duration:\ (\d{1,15}+\.\d{3})\ ms\ \ ([^:\n]{1,300}+):\ )?+"
+            + rb"\w{1,10}+):\ \ (?:duration:\ (\d{1,15}+\.\d{3})\ ms\ \ ([^:\n]{1,300}+):\ )?+)?+"
         )
         beginning = b"(" + _ZONE + b")(" + _quick_pattern(pieces) + b")" + _SEVERITY
         yield Plain(re.compile(message), re.compile(beginning))

@@ -117,7 +117,7 @@ _SCRAPS = st.sampled_from(
 _messages = st.builds(
     lambda prefix, message: prefix + message, st.sampled_from(PREFIXES), st.sampled_from(MESSAGES)
 )
-_ALIKE = (
+ALIKE = (
     (FIRST, SECOND, b"2026-11-22 13:00:07 UTC::@:[7]:", b"2026-11-22 13:00:07 +02:::1(5):a@b:[8]:"),
     (b"2026-11-22 13:00:05.710 UTC [7] a@b ", b"2026-11-22 13:00:06.003 -0330 [8] c@d "),
     (
@@ -136,7 +136,7 @@ _ODD_MESSAGES = (
     b"\n",
     b"x\n",
 )
-alike = st.sampled_from(_ALIKE).flatmap(
+alike = st.sampled_from(ALIKE).flatmap(
     lambda prefixes: st.lists(
         st.builds(
             lambda prefix, message: prefix + message,

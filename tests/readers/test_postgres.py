@@ -55,6 +55,13 @@ def test_what_one_prefix_throughout_tells_is_told_behind_a_line_of_another_form(
     assert odd.bytes_skipped.total() - usual.bytes_skipped.total() in {len(b"x"), len(b"x\n")}
 
 
+@pytest.mark.parametrize("lines", postgres_logs.ALIKE)
+def test_messages_of_a_usual_prefix_begin_plainly_in_one_way(lines: tuple[bytes, ...]) -> None:
+    for line in lines:
+        text = b"\n" + line + STATEMENT + b"SELECT 1"
+        assert [one.begins(text) for one in postgres_formats.STDERR.plain].count(True) == 1
+
+
 @given(postgres_logs.logs)
 def test_every_byte_is_accounted_for(log: bytes) -> None:
     found = read_log(log)
