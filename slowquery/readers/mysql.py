@@ -40,7 +40,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
-from typing import Final
+from operator import add, itemgetter
+from typing import Final, TypeGuard
 
 from slowquery.fingerprint import STATEMENT_LIMIT
 from slowquery.model import SECOND, Batch, Client, Loss, Piece
@@ -62,7 +63,7 @@ _LINES: Final = 200
 _LINE_LENGTH: Final = 8000
 # A header has at most so many other lines on either side of its Query_time, and its lines
 # are no longer than this: enough for any explain block, and a bound for hostile input.
-_LINE = rb"[^\n]{0,%d}+(?![^\n])" % _LINE_LENGTH
+_LINE = rb"[^\n]{0,%d}+$" % _LINE_LENGTH
 _LONGEST_LINE: Final = 2 * _LINE_LENGTH  # with the names and figures in front
 
 _HEADER = re.compile(
@@ -72,15 +73,15 @@ _HEADER = re.compile(
     (?: \n\#\ (?:Thread_id:\ \d{1,20}+\ {1,9}+)?+
         Schema:\ ([^ \r\n]{0,300}+(?:\ [^ \r\n]{1,300}+){0,9}+) LINE )?+
     (?: \n\#(?!\ (?:Query_time|User@Host):) LINE ){0,LINES}+
-    \n\#\ Query_time:\ {1,9}+(\d{1,20}+(?!\d)\.?+\d{0,9}+)
-    \ {1,9}+Lock_time:\ {1,9}+(\d{1,20}+(?!\d)\.?+\d{0,9}+)
+    \n\#\ Query_time:\ {1,9}+(\d{1,20}+\b\.?+\d{0,9}+)
+    \ {1,9}+Lock_time:\ {1,9}+(\d{1,20}+\b\.?+\d{0,9}+)
     \ {1,9}+Rows_sent:\ {1,9}+(\d{1,20}+)\ {1,9}+Rows_examined:\ {1,9}+(\d{1,20}+)(?!\d) (LINE)
     (?: \n\#(?!\ (?:administrator\ command|User@Host|Time):) LINE ){0,LINES}+
-    (?: \nuse\ ([^\n;]{1,300}+);\r?+(?=\n|\Z) )?+
-    (?: \nSET\ (?:(?:last_insert_id|insert_id)=\d++,)*+ timestamp=(\d{1,10}+)(?!\d)\.?+\d*+;
-        \r?+(?=\n|\Z) )?+
+    (?: \nuse\ ([^\n;]{1,300}+);\r?+$ )?+
+    (?: \nSET\ (?:(?:last_insert_id|insert_id)=\d++,)*+ timestamp=(\d{1,10}+)\b\.?+\d*+;
+        \r?+$ )?+
     """.replace(b"LINES", b"%d" % _LINES).replace(b"LINE", _LINE),
-    re.VERBOSE,
+    re.VERBOSE | re.MULTILINE,
 )
 _COLUMNS: Final = _HEADER.groups + 1
 
@@ -108,8 +109,9 @@ _FILLER: Final = b"." * _LONGEST_LINE
 _EVENT_SIZE: Final = 200  # what an event takes up beside its statement, roughly
 _EMPTY: Final = b"\r\n\t ;"
 _SHORTEST: Final = 4
+_FRACTION: Final = 6  # digits
 _ADMINISTRATOR: Final = b"\n# administrator command: "
-_UNUSUAL: Final = frozenset(b"#t")
+_UNUSUAL = re.compile(rb"[#t]")
 _SUPPRESSED = re.compile(rb"\nthrottle: +\d+ '[^'\n]*' warning\(s\) suppressed")
 _SAMPLING: Final = b" Log_slow_rate_limit: "
 _SAMPLED = re.compile(rb"\n#[^\n]* Log_slow_rate_limit: (\d{1,9})\b")
@@ -228,10 +230,10 @@ def _unzoned(raw: bytes) -> int | None:
 
 
 def _seconds(zone: bytes) -> Memo[int]:
-    """Return a memory of the microseconds of ``2026-11-22T04:37:52.`` in a zone."""
+    """Return a memory of the microseconds of ``2026-11-22T04:37:52`` in a zone."""
 
     def second(raw: bytes) -> int:
-        micros = _zoned(raw[:-1] + zone) if raw.endswith(b".") else None
+        micros = _zoned(raw + zone)
         if micros is None:
             raise ValueError(raw)
         return micros
@@ -241,22 +243,25 @@ def _seconds(zone: bytes) -> Memo[int]:
 
 def _micros(column: list[bytes]) -> list[int]:
     """Return microseconds of seconds written with or without a fraction."""
-    if not column:
-        return []
     joined = b" ".join(column)
-    step = len(column[0]) + 1
+    step = len(column[0]) + 1 if column else 0
     if (
         # Nearly always all are like 0.017446, of one width, which three looks can tell.
         len(joined) + 1 == step * len(column) > 8 * len(column)
         and joined[step - 8 :: step] == b"." * len(column)
         and joined[step - 1 :: step] == b" " * (len(column) - 1)
     ) or {figure[-7:-6] for figure in column} == {b"."}:
-        return list(map(int, joined.replace(b".", b"").split(b" ")))
-    result = []
-    for figure in column:
-        whole, _, fraction = figure.partition(b".")
-        result.append(int(whole) * SECOND + int(fraction[:6].ljust(6, b"0")))
-    return result
+        return list(map(int, joined.translate(None, b".").split()))
+    return list(map(_duration, column))
+
+
+def _duration(figure: bytes) -> int:
+    whole, _, fraction = figure.partition(b".")
+    return int(whole) * SECOND + int(fraction[:6].ljust(6, b"0"))
+
+
+def _is_whole(column: list[bytes | None]) -> TypeGuard[list[bytes]]:
+    return None not in column
 
 
 def read(pieces: Iterable[Piece], *, stretch: int = STRETCH) -> Iterator[Batch]:
@@ -308,6 +313,8 @@ class _SlowLog:
         self._waiting: list[Batch] = []
         self._clients = Memo(_client)
         self._names = Memo(_text)
+        self._figures = Memo(int)
+        self._durations = Memo(_duration)
         self._zone = b"Z"
         self._seconds = _seconds(self._zone)
 
@@ -420,29 +427,34 @@ class _SlowLog:
         if text:
             self._accounted = 0
         query_time = _micros(query_times)
+        figures = self._figures.__getitem__
         bytes_read, self._unreported = self._unreported, 0
         return Batch(
             statements=bodies,
             ended_at=self._ended_at(times, timestamps, query_time, extras, bodies),
             query_time=query_time,
-            lock_time=_micros(lock_times),
-            rows_sent=list(map(int, rows_sent)),
-            rows_examined=list(map(int, rows_examined)),
-            clients=[
-                self._clients[bracket or other]
-                for bracket, other in zip(brackets, others, strict=True)
-            ],
+            # Locks are short and rows are few, so that figures come again; query times do not.
+            lock_time=list(map(self._durations.__getitem__, lock_times)),
+            rows_sent=list(map(figures, rows_sent)),
+            rows_examined=list(map(figures, rows_examined)),
+            clients=self._clients_of(brackets, others),
             databases=self._databases(schemas, uses),
             bytes_read=bytes_read,
             bytes_skipped=+skipped,
             sampled=_sampled(text),
         )
 
+    def _clients_of(self, brackets: list[bytes | None], others: list[bytes]) -> list[Client]:
+        if _is_whole(brackets):
+            return list(map(self._clients.__getitem__, brackets))
+        both = zip(brackets, others, strict=True)
+        return [self._clients[bracket or other] for bracket, other in both]
+
     def _databases(self, schemas: list[bytes | None], uses: list[bytes | None]) -> list[str]:
         names = self._names
-        if None not in schemas:
+        if _is_whole(schemas):
             self._database = names[next(filter(None, reversed(uses)), b"")] or self._database
-            return [names[schema] for schema in schemas if schema is not None]
+            return list(map(names.__getitem__, schemas))
         databases = []
         for schema, use in zip(schemas, uses, strict=True):
             if use is not None:
@@ -489,44 +501,43 @@ class _SlowLog:
 
     def _all_zoned(self, times: list[bytes | None], extras: list[bytes]) -> list[int | None] | None:
         """Return the ends if all are like ``2026-11-22T04:37:52.603316Z``, in one zone."""
-        whole = [time for time in times if time is not None]
-        zones = {time[26:] for time in whole}
-        if len(whole) < len(times) or len(zones) != 1:
+        if not times or not _is_whole(times):
             return None
-        (zone,) = zones
+        zone = times[0][26:]
         if zone != self._zone:
             self._zone, self._seconds = zone, _seconds(zone)
-        seconds = self._seconds
-        fractions = [time[20:26] for time in whole]
-        if not b"".join(fractions).isdigit():
+        # Seconds and fractions in turn, and nothing behind the last zone.
+        parts = b"".join(times).replace(zone or b".", b".").split(b".")
+        fractions = parts[1::2]
+        if (
+            len(parts) != 2 * len(times) + 1
+            or parts[-1]
+            or set(map(len, fractions)) != {_FRACTION}
+            or not b"".join(fractions).isdigit()
+        ):
             return None
         try:
-            ends = [
-                seconds[time[:20]] + fraction
-                for time, fraction in zip(whole, map(int, fractions), strict=True)
-            ]
+            seconds = list(map(self._seconds.__getitem__, parts[:-1:2]))
         except ValueError:
             return None
         if not self._timestamp_is_start and any(extras):
             self._timestamp_is_start = any(map(_EXTRA.match, extras))
-        return [*ends]
+        return [*map(add, seconds, map(int, fractions))]
 
     def _all_by_timestamp(
         self, times: list[bytes | None], timestamps: list[bytes | None], extras: list[bytes]
     ) -> list[int | None] | None:
         """Return the ends if every ``SET timestamp`` is there and is one."""
-        stamps = [time for time in times if time is not None]
+        stamps = [*filter(None, times)]
         if (
             self._timestamp_is_start
             or (stamps and not self._offset.settled)
             or any(b"T" in stamp for stamp in stamps)
             or (any(extras) and any(map(_EXTRA.match, extras)))
+            or not _is_whole(timestamps)
         ):
             return None
-        whole = [timestamp for timestamp in timestamps if timestamp is not None]
-        if len(whole) < len(timestamps):
-            return None
-        return [int(timestamp) * SECOND for timestamp in whole]
+        return [*map(self._durations.__getitem__, timestamps)]
 
 
 def _logs_the_start(version: bytes) -> bool:
@@ -553,7 +564,7 @@ def _tidied(bodies: list[bytes]) -> int:
     A statement loses what is over the limit, and the ``;`` that says it is whole with it.
     """
     skipped = 0
-    for index in [index for index, body in enumerate(bodies) if body[-1:] != b";"]:
+    for index in [index for index, body in enumerate(bodies) if not body.endswith(b";")]:
         body = bodies[index]
         half = _unfinished(body)
         statement, rest = body[:half].rstrip(b"\r"), body[half:]
@@ -580,14 +591,18 @@ def _kind(statement: bytes) -> str | None:
     return None if statement.strip(_EMPTY) else "unreadable"
 
 
+def _unusual(statements: list[bytes]) -> Iterable[int]:
+    """Return where the statements are that may not count, by their second byte: few."""
+    if min(map(len, statements), default=0) < _SHORTEST:
+        return range(len(statements))
+    second = bytes(map(itemgetter(1), statements))
+    return [found.start() for found in _UNUSUAL.finditer(second)]
+
+
 def _counted(batch: Batch) -> Batch:
     """Take out of the columns what does not count, and count it."""
     kinds: dict[int, str] = {}
-    for index in [
-        index
-        for index, statement in enumerate(batch.statements)
-        if len(statement) < _SHORTEST or statement[1] in _UNUSUAL
-    ]:
+    for index in _unusual(batch.statements):
         if kind := _kind(batch.statements[index]):
             kinds[index] = kind
     figures = (batch.query_time, batch.lock_time, batch.rows_sent, batch.rows_examined)
