@@ -9,7 +9,7 @@ alone, and how many there were is said. Everything is integers.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple, Protocol, TypeVar
 
@@ -90,12 +90,13 @@ class Figure:
         self.max = 0
         self.sketch: Counter[int] = Counter()
 
-    def add(self, values: Sequence[int], buckets: Iterable[int] = ()) -> None:
+    def add(self, values: Sequence[int], buckets: Sequence[int] = ()) -> None:
         """Count the values of at least one event, and the buckets they fall into."""
         self.sum += sum(values)
         least, most = min(values), max(values)
         self.min, self.max = min(self.min, least), max(self.max, most)
-        self.sketch.update(buckets)
+        if buckets:  # rows have none, and an update with nothing costs as much as some values
+            self.sketch.update(buckets)
 
     def merge(self, other: Figure) -> None:
         """Count what another figure has counted."""

@@ -316,17 +316,18 @@ def _first_row(statement: bytes, grammar: _Grammar) -> bytes:
     every second piece between two quotes is one, and the last row ends in none.
     """
     insert = _LONG_INSERT.match(statement)
+    has_escapes = b"\\" in statement
     if (
         not insert
         or not statement.endswith(b";")
         or _is_strange(insert[0], b"'")
         or insert[0].count(b"`") % 2
         or CUT_MARK in statement
-        or grammar.doubt.search(statement)
+        or (has_escapes and grammar.doubt.search(statement))
     ):
         return statement
     text = statement
-    if grammar.escapes:
+    if has_escapes and grammar.escapes:
         if rb"\\'" in text:
             text = text.replace(rb"\\", _ESCAPE)
         text = text.replace(rb"\'", _ESCAPE)

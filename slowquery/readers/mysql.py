@@ -47,8 +47,8 @@ from slowquery.fingerprint import STATEMENT_LIMIT
 from slowquery.model import SECOND, Batch, Client, Loss, Piece
 from slowquery.readers.memo import Memo
 
-STRETCH: Final = 1024 * 1024
-"""Bytes that are read at a time: a portion's worth."""
+STRETCH: Final = 2 * 1024 * 1024
+"""Bytes that are read at a time: what a batch costs, however few its events, is shared by many."""
 
 WRAPPED: Final = 2**63
 """A figure from here on is a negative one that an unsigned counter wrapped around."""
@@ -111,7 +111,8 @@ _EMPTY: Final = b"\r\n\t ;"
 _SHORTEST: Final = 4
 _FRACTION: Final = 6  # digits
 _ADMINISTRATOR: Final = b"\n# administrator command: "
-_UNUSUAL = re.compile(rb"[#t]")
+_NO_END = re.compile(rb"[^;]")
+_UNUSUAL = re.compile(rb"[#t]")  # the second byte of a statement that may not count
 _SUPPRESSED = re.compile(rb"\nthrottle: +\d+ '[^'\n]*' warning\(s\) suppressed")
 _SAMPLING: Final = b" Log_slow_rate_limit: "
 _SAMPLED = re.compile(rb"\n#[^\n]* Log_slow_rate_limit: (\d{1,9})\b")
@@ -558,14 +559,25 @@ def _sampled(text: bytes) -> int:
     return max(map(int, rates), default=1)
 
 
+def _places(sign: re.Pattern[bytes], at: int, values: list[bytes]) -> Iterable[int]:
+    """Return where the values are whose byte at ``at`` is a sign; all, if one has no such byte."""
+    try:
+        column = bytes(map(itemgetter(at), values))
+    except IndexError:
+        return range(len(values))
+    return [found.start() for found in sign.finditer(column)]
+
+
 def _tidied(bodies: list[bytes]) -> int:
     """Cut bodies down to their statements and return the size of the headers cut off.
 
     A statement loses what is over the limit, and the ``;`` that says it is whole with it.
     """
     skipped = 0
-    for index in [index for index, body in enumerate(bodies) if not body.endswith(b";")]:
+    for index in _places(_NO_END, -1, bodies):
         body = bodies[index]
+        if body.endswith(b";"):
+            continue
         half = _unfinished(body)
         statement, rest = body[:half].rstrip(b"\r"), body[half:]
         begun = any(rest.startswith(line) or line.startswith(rest) for line in _HEADER_LINES)
@@ -591,18 +603,15 @@ def _kind(statement: bytes) -> str | None:
     return None if statement.strip(_EMPTY) else "unreadable"
 
 
-def _unusual(statements: list[bytes]) -> Iterable[int]:
-    """Return where the statements are that may not count, by their second byte: few."""
-    if min(map(len, statements), default=0) < _SHORTEST:
-        return range(len(statements))
-    second = bytes(map(itemgetter(1), statements))
-    return [found.start() for found in _UNUSUAL.finditer(second)]
-
-
 def _counted(batch: Batch) -> Batch:
     """Take out of the columns what does not count, and count it."""
     kinds: dict[int, str] = {}
-    for index in _unusual(batch.statements):
+    may_not_count = (
+        range(len(batch.statements))
+        if min(map(len, batch.statements), default=0) < _SHORTEST
+        else _places(_UNUSUAL, 1, batch.statements)
+    )
+    for index in may_not_count:
         if kind := _kind(batch.statements[index]):
             kinds[index] = kind
     figures = (batch.query_time, batch.lock_time, batch.rows_sent, batch.rows_examined)
