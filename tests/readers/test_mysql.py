@@ -343,6 +343,21 @@ class TestWhatTimestampIs:
         log = banner + event(time=time, before=TIMESTAMP.replace(b"17953", b"11111"))
         assert self.ended_at(log) == [0]
 
+    @pytest.mark.parametrize(
+        "damaged",
+        [
+            *(b"2026-11-22T13:00:05.250000.", b"2026-11-22T13:00:05Z250000Z"),
+            *(b"2026-11-22T13:00:05.250000Zx", b"2026-11-22T13:00:05.25000Z0"),
+            *(b"2026-11-22T13:00:05x250000Z", b"2026-11-22T13:00:05.2500x0Z"),
+            *(b"2026-11-22T13:00:0x.250000Z", b"2026-11-22T13:00:05.250000"),
+        ],
+    )
+    def test_a_damaged_time_among_whole_ones_is_none(self, damaged: bytes) -> None:
+        before = TIMESTAMP.replace(b"405", b"403")
+        odd = event(time=b"# Time: %b\n" % damaged, before=before)
+        assert self.ended_at(event() + odd + event()) == [0, -2, 0]
+        assert self.ended_at(event() * 2 + odd) == [0, 0, -2]
+
     def test_wrapped_and_absurd_figures_do_not_move_time_beyond_the_calendar(self) -> None:
         figures = FIGURES.replace(b" 2.0", b" 9000000000000.0")
         assert read_log(BANNER + event(time=b"", header=USER + figures)).ended_at == [None]
