@@ -37,7 +37,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from operator import add, itemgetter
@@ -564,7 +564,7 @@ def _sampled(text: bytes) -> int:
     return max(map(int, rates), default=1)
 
 
-def _places(sign: re.Pattern[bytes], at: int, values: list[bytes]) -> Iterable[int]:
+def _places(sign: re.Pattern[bytes], at: int, values: Sequence[bytes]) -> Iterable[int]:
     """Return where the values are whose byte at ``at`` is a sign; all, if one has no such byte."""
     try:
         column = bytes(map(itemgetter(at), values))
