@@ -182,6 +182,15 @@ class _Grammar:
             )
         self.blanked = re.compile(b"[" + first + b"](?:" + blanked + b")", re.DOTALL)
         self.strange = re.compile(b"[" + strange_first + b"](?:" + strange + b")")
+        # Looking for quotes alone is fast; one behind two backslashes is left to the grammar.
+        row_string = rb"'[^']*+'" + (rb"(?:(?<=[^\\]\\')[^']*+')*+(?<!\\')" if escapes else b"")
+        plain = rb"-(?!-)|[^'\-`%b%%b]++" % re.escape(_STRANGE)
+        in_first_row = rb"%b|\)(?!%b)|" % (row_string, _NEXT_LONG_ROW) + plain % rb"\)"
+        # What stands between most strings is taken with the one behind it.
+        in_rows = rb"\)?+,\(?+%b|%b|" % (row_string, row_string) + plain % b""
+        self.rows = re.compile(
+            rb"((?:%b)*+\)%b)(?:%b)*+\Z" % (in_first_row, _NEXT_LONG_ROW, in_rows)
+        )
 
 
 _TICKED = re.compile(rb"`[^`'\"\0]*+(?:`|(['\"\0]))")
@@ -218,11 +227,9 @@ _LONG_INSERT = re.compile(
     rb".+?values[ \n\t\r\f,]*+\(",
     re.DOTALL | re.IGNORECASE,
 )
-_NEXT_LONG_ROW = re.compile(rb"\)[ \n\t\r\f]*+,[ \n\t\r\f]*+\(")
-# In place of an escape, so that what is left of a string holds no quote.
-_ESCAPE: Final = b"\2"
+_NEXT_LONG_ROW: Final = rb"[ \n\t\r\f]*+,[ \n\t\r\f]*+\("
 # What could begin a name, a comment or a string in double quotes.
-_STRANGE: Final = b'"\\#/$\0\1\2'
+_STRANGE: Final = b'"\\#/$\0\1'
 _NULL = re.compile(rb"\bnull\b")
 _LIST = re.compile(rb"(?<!\Acall )\b(in|values?)(?:[ ,]*+\([ ?,]*+\))++")
 _ROWS = re.compile(rb"(\bin ?\( ?(\([ ?,]*+\)) ?, ?\2)(?: ?, ?\2)++")
@@ -297,8 +304,8 @@ def _normalise(outline: bytes) -> bytes:
     return b"use ?" if _USE.match(text) else text
 
 
-def _is_strange(text: bytes, sign: bytes) -> bool:
-    return len(text.translate(None, _STRANGE + sign)) < len(text) or b"--" in text
+def _is_strange(text: bytes) -> bool:
+    return len(text.translate(None, _STRANGE + b"'")) < len(text) or b"--" in text
 
 
 def _abridged(statement: bytes, grammar: _Grammar) -> bytes:
@@ -312,33 +319,20 @@ def _abridged(statement: bytes, grammar: _Grammar) -> bytes:
 def _first_row(statement: bytes, grammar: _Grammar) -> bytes:
     """Cut a whole ``insert`` down to its first row, if the others are sure to be just rows.
 
-    What is outside of its strings then begins nothing but strings in single quotes, so that
-    every second piece between two quotes is one, and the last row ends in none.
+    What is outside of its strings then begins nothing but strings in single quotes.
     """
     insert = _LONG_INSERT.match(statement)
-    has_escapes = b"\\" in statement
     if (
         not insert
         or not statement.endswith(b";")
-        or _is_strange(insert[0], b"'")
+        or _is_strange(insert[0])
         or insert[0].count(b"`") % 2
         or CUT_MARK in statement
-        or (has_escapes and grammar.doubt.search(statement))
+        or (b"\\" in statement and grammar.doubt.search(statement))
     ):
         return statement
-    text = statement
-    if has_escapes and grammar.escapes:
-        if rb"\\'" in text:
-            text = text.replace(rb"\\", _ESCAPE)
-        text = text.replace(rb"\'", _ESCAPE)
-    pieces = text.split(b"'")
-    outside = b"'".join(pieces[::2])
-    next_row = _NEXT_LONG_ROW.search(outside, insert.end())
-    if not next_row or len(pieces) % 2 == 0 or _is_strange(outside[insert.end() :], b"`"):
-        return statement
-    strings = outside.count(b"'", 0, next_row.start())
-    last = outside[outside.rfind(b"'", 0, next_row.start()) + 1 : next_row.end()]
-    return b"'".join([*pieces[: 2 * strings], last + b";"])
+    rows = grammar.rows.match(statement, insert.end())
+    return statement[: rows.end(1)] + b";" if rows else statement
 
 
 def _confusing(statements: Sequence[bytes], joined: bytes, doubt: re.Pattern[bytes]) -> set[int]:

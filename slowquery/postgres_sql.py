@@ -149,7 +149,7 @@ _INSERT = re.compile(
     rb"%(ws)binsert%(ws)binto\b[^']*?\bvalues%(ws)b(?=\()" % {b"ws": _WS}, re.IGNORECASE
 )
 # What may stand in a row outside of its parentheses within, and is sure to be no more than that.
-_IN_ROW: Final = rb"[^'()\"$\0\1/\-]*+'[^']*+(?<!\\)'|[^'()\"$\0\1/\-]++|-(?!-)|/(?!\*)"
+_IN_ROW: Final = rb",?+'[^']*+(?<!\\)'|[^'()\"$\0\1/\-]++|-(?!-)|/(?!\*)"
 _ROW: Final = rb"\((?:%b|\((?:%b)*+\))*+\)" % (_IN_ROW, _IN_ROW)
 _ROWS = re.compile(rb"(%(row)b)(?:%(ws)b,%(ws)b%(row)b)++" % {b"ws": _WS, b"row": _ROW})
 _STRANGE_SIGNS: Final = b'"$\0\1'
