@@ -48,6 +48,11 @@ class Selection(NamedTuple):
     ignored_databases: frozenset[str] = frozenset()
     ignored_query_ids: frozenset[str] = frozenset()
 
+    @property
+    def ignores_some(self) -> bool:
+        """Whether settings leave out anybody, or any database."""
+        return bool(self.ignored_users or self.ignored_databases)
+
     def ignores(self, client: Client, database: str) -> bool:
         """Say whether settings leave out what this client did in this database."""
         return client.user in self.ignored_users or database in self.ignored_databases
@@ -360,11 +365,12 @@ class Table:
 
     def _also(self, batch: Batch) -> Iterator[Also]:
         """Yield what else was told within the window, of nobody who is ignored."""
-        window = self._selection.window
-        for what, at, client, database in batch.also:
-            is_inside = window is None or at is None or window.start <= at < window.end
-            if is_inside and not self._selection.ignores(client, database):
-                yield what
+        also, window = batch.also, self._selection.window
+        if window is not None:
+            also = [one for one in also if one.at is None or window.start <= one.at < window.end]
+        if self._selection.ignores_some:
+            also = [one for one in also if not self._selection.ignores(one.client, one.database)]
+        return map(itemgetter(0), also)
 
     def _in_window(self, batch: Batch) -> Batch:
         """Leave out what is not of the window.
@@ -385,6 +391,8 @@ class Table:
         return batch.select(inside)
 
     def _not_ignored(self, batch: Batch) -> Batch:
+        if not self._selection.ignores_some:
+            return batch
         origins = set(zip(batch.clients, batch.databases, strict=True))
         ignored = {origin for origin in origins if self._selection.ignores(*origin)}
         if not ignored:
