@@ -136,11 +136,11 @@ _TYPE: Final = (
 )
 _ELEMENT: Final = rb"(?:\?(?: ?:: ?%b)*+|default\b)" % _TYPE
 _LIST = re.compile(rb"\b(in|values) ?\( ?%b(?: ?, ?%b)*+ ?\)" % (_ELEMENT, _ELEMENT))
-# Parts of a long outline that :func:`_normalise` would drop at more cost: literals of a list
+# Parts of an outline that :func:`_normalise` would drop for each anew: literals of a list
 # behind its first, rows behind the first one. A quoted name is passed over.
 _WS: Final = rb"[\x00\x02-\x20\x7f]*+"
 _FLAT_ROW: Final = rb"\((?:[^()\"]++|\([^()\"]*+\))*+\)"
-_LONG = re.compile(
+_LISTS = re.compile(
     rb"(\"[^\"]*+\")"
     rb"|((?i:\bin%(ws)b\(|\barray%(ws)b\[)%(ws)b\x01)(?:%(ws)b,%(ws)b\x01)++(?=%(ws)b[)\]])"
     rb"|((?i:\bvalues)%(ws)b%(row)b)(?:%(ws)b,%(ws)b%(row)b)++" % {b"ws": _WS, b"row": _FLAT_ROW}
@@ -207,7 +207,7 @@ class PostgresFingerprinter:
         # The cheap pattern may find the same outline in a statement that it does not
         # understand: those of the grammar are remembered behind a NUL.
         key = _SEPARATOR + (b"cut" if truncated else b"whole") + _SEPARATOR
-        return self._of_outline(outline, key, truncated=truncated)
+        return self._of_outline(_shortened(outline), key, truncated=truncated)
 
     def tags(self, statement: bytes, keys: frozenset[str]) -> list[tuple[str, str]]:
         """Return the tags of a statement whose keys are wanted, as they come.
@@ -230,7 +230,7 @@ class PostgresFingerprinter:
             joined = _SEPARATOR.join(
                 b"" if index in aside else statement for index, statement in enumerate(statements)
             )
-        outlines = _BLANKED.sub(_BLANK, joined.translate(_ANY_DIGIT)).split(_SEPARATOR)
+        outlines = _shortened(_BLANKED.sub(_BLANK, joined.translate(_ANY_DIGIT))).split(_SEPARATOR)
         return [
             self._learnt(statements[index], outlines[index], aside=index in aside)
             if fingerprint is None or index in aside
@@ -245,14 +245,17 @@ class PostgresFingerprinter:
 
     def _of_outline(self, outline: bytes, key: bytes, *, truncated: bool) -> Fingerprint:
         """Return the fingerprint of an outline, which is remembered behind ``key``."""
-        if len(outline) > OUTLINE_LIMIT:
-            outline = _LONG.sub(rb"\1\2\3", outline)
         (known,) = self._outlines.find([key + outline])
         if known is None:
             known = Fingerprint(_normalise(outline).decode(errors="replace"), truncated=truncated)
             if len(outline) <= OUTLINE_LIMIT:
                 self._outlines.remember(key + outline, known)
         return known
+
+
+def _shortened(outline: bytes) -> bytes:
+    """Leave one element of each list and the first row of rows: they stand for all."""
+    return _LISTS.sub(rb"\1\2\3", outline)
 
 
 def _abridged(statement: bytes) -> bytes:
