@@ -189,12 +189,8 @@ def _plain_moment(stamp: bytes) -> int:
 # The messages
 
 
-_Execution: TypeAlias = tuple[bytes, int | None, bytes, int, int, Client, str]
-"""Statement, end, duration, time to parse and to bind, client, database.
-
-The duration is milliseconds with three digits behind a point or microseconds: the digits are
-the same.
-"""
+_Execution: TypeAlias = tuple[bytes, int | None, int, int, int, Client, str]
+"""Statement, end, duration, time to parse and to bind, client, database."""
 
 _Message: TypeAlias = tuple[_What, bytes, int | None, bytes, Origin, bytes]
 """What a message is, its name, when it was written, its milliseconds, origin, and the rest."""
@@ -476,22 +472,22 @@ class _ServerLog:
     def _hear(self, messages: Iterable[_Message], text_of: Callable[[bytes], bytes]) -> None:
         """Take messages in order: what one means depends on what its session did before."""
         executions, sessions, rates = self._executions, self._sessions, self._rates
-        ended, unproven = sessions.ended, sessions.unproven
+        ended, unproven, also = sessions.ended, sessions.unproven, self._also
         for what, name, moment, took, origin, body in messages:
-            if took and rates:
+            if rates and took:
                 self._sampled = max(self._sampled, *rates.values())
             client, database, session = origin
+            micros = int(took.replace(b".", b"")) if took else 0
             if what == "statement":
-                executions.append((text_of(body), moment, took, 0, 0, client, database))
+                executions.append((text_of(body), moment, micros, 0, 0, client, database))
                 if moment is None:
                     self._tell("times_of_another_zone", None, origin)
                 if session in unproven:
                     sessions.spoke(session)
             elif what == "error":
                 sessions.failed(session)
-                self._tell("errors", moment, origin)
+                also.append(Occurrence("errors", moment, client, database))
             else:
-                micros = int(took.replace(b".", b"")) if took else 0
                 step = Step(text_of(body), moment, micros, origin)
                 if what == "execute":
                     sessions.executed(name, step)
@@ -506,9 +502,8 @@ class _ServerLog:
         """Take the executions of steps that are over."""
         for step in self._sessions.ended:
             client, database, _ = step.origin
-            took = b"%d" % step.took
             self._executions.append(
-                (step.text, step.ended_at, took, step.parse, step.bind, client, database)
+                (step.text, step.ended_at, step.took, step.parse, step.bind, client, database)
             )
             if step.ended_at is None:
                 self._tell("times_of_another_zone", None, step.origin)
@@ -569,7 +564,7 @@ class _ServerLog:
         batch = Batch(
             statements=texts,
             ended_at=moments,
-            query_time=[*map(int, b" ".join(took).replace(b".", b"").split())],
+            query_time=took,
             parse_time=parse,
             bind_time=bind,
             clients=clients,
