@@ -10,12 +10,11 @@ either. In a jsonlog at a line that is such an object.
 **Where it ends.** Where the next one begins, at a loss, and at the end of a file.
 
 **How it is read.** A whole stretch of log is split at its messages; the last one is kept back
-until its end has been seen, so portions may be cut anywhere. One pattern splits any format. In
-a stretch of a stderr log of which every line without a TAB begins as a usual prefix does, there
-is a shorter way to the same: it is split at its line breaks, and what the lines of a session
-begin with is understood once. ``duration: … statement:``, by far the most, goes on in columns;
-the other messages are taken one by one, for what they mean depends on what the session did
-before.
+until its end has been seen, so portions may be cut anywhere. The pattern of a format's header
+splits any log of it. A stretch of a stderr log of which every line without a TAB begins with
+the same usual prefix goes a shorter way to the same messages: a pattern that does not look
+twice splits it, and what it takes for a beginning is understood once for each session. Messages
+are heard in their order, for what one means depends on what its session did before.
 
 **What an event is.** One execution, by its session (the process id, or ``%c``):
 
@@ -78,7 +77,6 @@ _LINE_LOOKS: Final = 60  # bytes that the pattern of a line looks at
 _START: Final = b"\n"
 _FOREIGN_LINE: Final = re.compile(rb"\n(?!\t|\Z)")
 _LINE_BREAK: Final = _START[0]  # as a number it is looked for at a fraction of the cost
-_TAB: Final = b"\t"[0]
 _NO_LINE: Final = b"."  # in place of the beginning of a line: no message begins behind it
 
 _What: TypeAlias = Literal[
@@ -131,7 +129,6 @@ _LEAST_RATE: Final = 1e-9
 _TEXT_NOT_LOGGED: Final = TEXT_NOT_LOGGED.encode()
 
 _SECOND: Final = 19  # characters of a date and a time
-_IS_NO_TAB: Final = bytes(byte != _TAB for byte in range(256))
 _DAY: Final = 86_400 * SECOND
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST: Final = 253_402_300_799 * SECOND  # the last second that a datetime can hold
@@ -167,9 +164,7 @@ def _tail(raw: bytes) -> int:
 
 
 _UTC: Final = frozenset((b"UTC", b"GMT", b""))  # a time since the epoch has no zone
-
-
-_PLAIN_STAMP: Final = re.compile(rb"\d{4}-[\d-]{5} [\d:]{8}(?:\.\d{3})?")
+_PLAIN_STAMP = re.compile(rb"\d{4}-[\d-]{5} [\d:]{8}(?:\.\d{3})?")
 
 
 def _plain_moment(stamp: bytes) -> int:
@@ -186,7 +181,7 @@ def _plain_moment(stamp: bytes) -> int:
     return micros
 
 
-# The messages
+# What is said
 
 
 _Execution: TypeAlias = tuple[bytes, int | None, int, int, int, Client, str]
@@ -435,7 +430,8 @@ class _ServerLog:
         """
         found = plain.beginning.fullmatch(raw)
         if found is None:
-            raise ValueError(raw[:0])
+            msg = "no usual prefix"
+            raise ValueError(msg)
         zone, rest, severity = found.groups()
         what = "word" if severity == b"LOG" else _FAILED.get(severity)
         return _Beginning(_tail(zone), self._origins[id(self._stderr)][rest], what)
