@@ -136,8 +136,7 @@ _TYPE: Final = (
 )
 _ELEMENT: Final = rb"(?:\?(?: ?:: ?%b)*+|default\b)" % _TYPE
 _LIST = re.compile(rb"\b(in|values) ?\( ?%b(?: ?, ?%b)*+ ?\)" % (_ELEMENT, _ELEMENT))
-# Parts of an outline that :func:`_normalise` would drop for each anew: literals of a list
-# behind its first, rows behind the first one. A quoted name is passed over.
+# Literals of a list behind its first, rows behind the first one. A quoted name is passed over.
 _WS: Final = rb"[\x00\x02-\x20\x7f]*+"
 _FLAT_ROW: Final = rb"\((?:[^()\"]++|\([^()\"]*+\))*+\)"
 _LISTS = re.compile(
@@ -149,7 +148,8 @@ _INSERT = re.compile(
     rb"%(ws)binsert%(ws)binto\b[^']*?\bvalues%(ws)b(?=\()" % {b"ws": _WS}, re.IGNORECASE
 )
 # What may stand in a row outside of its parentheses within, and is sure to be no more than that.
-_IN_ROW: Final = rb",?+'[^']*+(?<!\\)'|[^'()\"$\0\1/\-]++|-(?!-)|/(?!\*)"
+_STRING: Final = rb"'[^']*+(?<!\\)'"
+_IN_ROW: Final = rb"%b(?:,%b)*+|[^'()\"$\\\0\1/\-]++|-(?!-)|/(?!\*)" % (_STRING, _STRING)
 _ROW: Final = rb"\((?:%b|\((?:%b)*+\))*+\)" % (_IN_ROW, _IN_ROW)
 _ROWS = re.compile(rb"(%(row)b)(?:%(ws)b,%(ws)b%(row)b)++" % {b"ws": _WS, b"row": _ROW})
 _STRANGE_SIGNS: Final = b'"$\0\1'
@@ -207,7 +207,7 @@ class PostgresFingerprinter:
         # The cheap pattern may find the same outline in a statement that it does not
         # understand: those of the grammar are remembered behind a NUL.
         key = _SEPARATOR + (b"cut" if truncated else b"whole") + _SEPARATOR
-        return self._of_outline(_shortened(outline), key, truncated=truncated)
+        return self._of_outline(outline, key, truncated=truncated)
 
     def tags(self, statement: bytes, keys: frozenset[str]) -> list[tuple[str, str]]:
         """Return the tags of a statement whose keys are wanted, as they come.
@@ -230,7 +230,7 @@ class PostgresFingerprinter:
             joined = _SEPARATOR.join(
                 b"" if index in aside else statement for index, statement in enumerate(statements)
             )
-        outlines = _shortened(_BLANKED.sub(_BLANK, joined.translate(_ANY_DIGIT))).split(_SEPARATOR)
+        outlines = _BLANKED.sub(_BLANK, joined.translate(_ANY_DIGIT)).split(_SEPARATOR)
         return [
             self._learnt(statements[index], outlines[index], aside=index in aside)
             if fingerprint is None or index in aside
@@ -245,17 +245,14 @@ class PostgresFingerprinter:
 
     def _of_outline(self, outline: bytes, key: bytes, *, truncated: bool) -> Fingerprint:
         """Return the fingerprint of an outline, which is remembered behind ``key``."""
+        # They stand for all, and outlines that differ in their number are normalised once.
+        outline = _LISTS.sub(rb"\1\2\3", outline)
         (known,) = self._outlines.find([key + outline])
         if known is None:
             known = Fingerprint(_normalise(outline).decode(errors="replace"), truncated=truncated)
             if len(outline) <= OUTLINE_LIMIT:
                 self._outlines.remember(key + outline, known)
         return known
-
-
-def _shortened(outline: bytes) -> bytes:
-    """Leave one element of each list and the first row of rows: they stand for all."""
-    return _LISTS.sub(rb"\1\2\3", outline)
 
 
 def _abridged(statement: bytes) -> bytes:
