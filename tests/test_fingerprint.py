@@ -23,6 +23,7 @@ from slowquery.fingerprint import (
 )
 from slowquery.model import SqlMode
 from tests import growth
+from tests.rows import rows
 from tests.sql import MARK, Twins, damaged, noise, statements, twins
 
 MODES = [
@@ -463,6 +464,7 @@ _ROWS = st.lists(
             CUT_MARK,
         ]
     )
+    | rows
 )
 _LONG = b"('" + b"a" * SHAPE_LIMIT + b"')"
 

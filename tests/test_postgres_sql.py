@@ -23,6 +23,7 @@ from slowquery.fingerprint import (
 )
 from slowquery.postgres_sql import PostgresFingerprinter
 from tests import growth
+from tests.rows import rows
 
 MARK = "zqzq"
 """Stands in every literal and in nothing else: where it shows up, a literal has got out."""
@@ -619,11 +620,15 @@ _ROWS = st.lists(
             CUT_MARK,
         ]
     )
+    | rows
 )
+_INTO = b"insert into t values "
 _LONG = [b"('" + b"a" * SHAPE_LIMIT + b"')", b"(" + b", ".join([b"17"] * SHAPE_LIMIT) + b")"]
 
 
 @given(_HEADS, _ROWS, st.sampled_from(_LONG), statements | noise)
+@example(_INTO, [b"('),(','it''s')", rb"('a','\\\'','/* c */')", b"('),(',x'aa')"], _LONG[1], b"")
+@example(_INTO, [rb"(1,\',1)", rb"('a\'b')", rb"('\\\'')", b"('/* c */','--x')"], _LONG[1], b"")
 def test_what_is_dropped_from_a_long_list_of_rows_is_what_does_not_matter(
     head: bytes, rows: list[bytes], long: bytes, rest: bytes
 ) -> None:
