@@ -41,7 +41,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from operator import add, itemgetter
-from typing import Final, TypeGuard
+from typing import Any, Final, TypeGuard
 
 from slowquery.fingerprint import STATEMENT_LIMIT
 from slowquery.model import SECOND, Batch, Client, Loss, Piece
@@ -64,15 +64,23 @@ _LINE_LENGTH: Final = 8000
 # A header has at most so many other lines on either side of its Query_time, and its lines
 # are no longer than this: enough for any explain block, and a bound for hostile input.
 # `$` and `\b` say here what a look-ahead would, for a fraction of its cost.
-_LINE = rb"[^\n]{0,%d}+$" % _LINE_LENGTH
+_REST = rb"[^\n]{0,%d}+" % _LINE_LENGTH
+_LINE = _REST + rb"$"
 _LONGEST_LINE: Final = 2 * _LINE_LENGTH  # with the names and figures in front
 
-_HEADER = re.compile(
+
+def _header(pattern: bytes) -> re.Pattern[bytes]:
+    parts = {b"LINES": b"%d" % _LINES, b"LINE": _LINE, b"REST": _REST}
+    for name, part in parts.items():
+        pattern = pattern.replace(name, part)
+    return re.compile(pattern, re.VERBOSE | re.MULTILINE)
+
+
+_HEADER = _header(
     rb"""
     \n\#\ (?: Time:\ ([^\n]{0,64}+)\n\#\ )?+
-    User@Host:\ (?: ([^\]\n]{0,300}+\][^\]\n]{0,300}+\]) )?+ (LINE)
-    (?: \n\#\ (?:Thread_id:\ \d{1,20}+\ {1,9}+)?+
-        Schema:\ ([^ \r\n]{0,300}+(?:\ [^ \r\n]{1,300}+){0,9}+) LINE )?+
+    User@Host:\ (LINE)
+    (?: \n\#\ (?:Thread_id:\ \d{1,20}+\ {1,9}+)?+ Schema:\ (LINE) )?+
     (?: \n\#(?!\ (?:Query_time|User@Host):) LINE ){0,LINES}+
     \n\#\ Query_time:\ {1,9}+(\d{1,20}+\b\.?+\d{0,9}+)
     \ {1,9}+Lock_time:\ {1,9}+(\d{1,20}+\b\.?+\d{0,9}+)
@@ -81,10 +89,24 @@ _HEADER = re.compile(
     (?: \nuse\ ([^\n;]{1,300}+);\r?+$ )?+
     (?: \nSET\ (?:(?:last_insert_id|insert_id)=\d++,)*+ timestamp=(\d{1,10}+)\b\.?+\d*+;
         \r?+$ )?+
-    """.replace(b"LINES", b"%d" % _LINES).replace(b"LINE", _LINE),
-    re.VERBOSE | re.MULTILINE,
+    """
+)
+# As servers write it in most stretches. What it finds is what the one above finds, to the byte,
+# and what goes on in any other way behind `User@Host:` has no first line.
+_PLAIN_HEADER = _header(
+    rb"""
+    \n\#\ (?: Time:\ ([^\n]{0,64}+)\n\#\ )?+
+    User@Host:\ (?: (REST)
+    (?: \n\#\ (?:Thread_id:\ \d{1,20}+\ \ )?+Schema:\ (REST) )?+
+    \n\#\ Query_time:\ (\d{1,20}+\.\d{6})\ \ Lock_time:\ (\d{1,20}+\.\d{6})
+    \ {1,2}+Rows_sent:\ (\d{1,20}+)\ \ Rows_examined:\ (\d{1,20}+)\b (REST)
+    (?: \n\#(?!\ (?:administrator\ command|User@Host|Time):) REST ){0,LINES}+
+    (?: \nuse\ ([^\n;]{1,300}+); )?+
+    \nSET\ (?:(?:last_insert_id|insert_id)=\d++,)*+ timestamp=(\d{10});$ )?+
+    """
 )
 _COLUMNS: Final = _HEADER.groups + 1
+_USER: Final = 2  # the column of what stands behind `User@Host:`
 
 _BANNER_SIGN: Final = b"started with:"
 _BANNER = re.compile(
@@ -117,7 +139,9 @@ _UNUSUAL = re.compile(rb"[#t]")  # the second byte of a statement that may not c
 _SUPPRESSED = re.compile(rb"\nthrottle: +\d+ '[^'\n]*' warning\(s\) suppressed")
 _SAMPLING: Final = b" Log_slow_rate_limit: "
 _SAMPLED = re.compile(rb"\n#[^\n]* Log_slow_rate_limit: (\d{1,9})\b")
+_BRACKETS = re.compile(rb"[^\]]{0,300}+\][^\]]{0,300}+\]")
 _CLIENT = re.compile(rb"\s*+([^\[]*+)\[([^\]]*+)\] @ {1,9}+(\S*) *+\[([^\]\[]*+)\]")
+_SCHEMA = re.compile(rb"[^ \r]{0,300}+(?:\ [^ \r]{1,300}+){0,9}+")
 _ZONED_TIME = re.compile(
     rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6})\d*)?(Z|[+-]\d\d:?\d\d)\r?"
 )
@@ -192,6 +216,26 @@ def _client(raw: bytes) -> Client:
         return Client(_text(raw), "")
     outer, user, host, address = found.groups()
     return Client(_text(user or outer), _text(host or address))
+
+
+def _clients() -> Memo[Client]:
+    """Return a memory of the clients of ``# User@Host:`` lines.
+
+    What stands behind the brackets is not looked at: MySQL writes the connection there.
+    """
+    known = Memo(_client)
+
+    def client(line: bytes) -> Client:
+        brackets = _BRACKETS.match(line)
+        return known[brackets[0] if brackets else line]
+
+    return Memo(client)
+
+
+def _schema(line: bytes) -> str:
+    """``shop  QC_hit: No``: the name, in which there may be single blanks."""
+    found = _SCHEMA.match(line)
+    return _text(found[0]) if found else ""
 
 
 def _possible(micros: int) -> int | None:
@@ -313,7 +357,8 @@ class _SlowLog:
         self._timestamp_is_start = False
         self._offset = _Offset()
         self._waiting: list[Batch] = []
-        self._clients = Memo(_client)
+        self._clients = _clients()
+        self._schemas = Memo(_schema)
         self._names = Memo(_text)
         self._figures = Memo(int)
         self._durations = Memo(_duration)
@@ -417,12 +462,12 @@ class _SlowLog:
 
     def _batch(self, text: bytes) -> Batch:
         """Return the events of a text without banners."""
-        parts = _HEADER.split(text)
-        times, brackets, others, schemas = (parts[n::_COLUMNS] for n in range(1, 5))
+        parts = _split(text)
+        times, users, schemas = (parts[n::_COLUMNS] for n in range(1, 4))
         query_times, lock_times, rows_sent, rows_examined = (
-            parts[n::_COLUMNS] for n in range(5, 9)
+            parts[n::_COLUMNS] for n in range(4, 8)
         )
-        extras, uses, timestamps, bodies = (parts[n::_COLUMNS] for n in range(9, 13))
+        extras, uses, timestamps, bodies = (parts[n::_COLUMNS] for n in range(8, 12))
         accounted = self._accounted if parts[0].startswith(b"\n") else 0
         skipped = Counter({self._skipping: len(parts[0]) - accounted})
         skipped["unfinished header"] = _tidied(bodies)
@@ -439,29 +484,23 @@ class _SlowLog:
             lock_time=list(map(self._durations.__getitem__, lock_times)),
             rows_sent=list(map(figures, rows_sent)),
             rows_examined=list(map(figures, rows_examined)),
-            clients=self._clients_of(brackets, others),
+            clients=list(map(self._clients.__getitem__, users)),
             databases=self._databases(schemas, uses),
             bytes_read=bytes_read,
             bytes_skipped=+skipped,
             sampled=_sampled(text),
         )
 
-    def _clients_of(self, brackets: list[bytes | None], others: list[bytes]) -> list[Client]:
-        if _is_whole(brackets):
-            return list(map(self._clients.__getitem__, brackets))
-        both = zip(brackets, others, strict=True)
-        return [self._clients[bracket or other] for bracket, other in both]
-
     def _databases(self, schemas: list[bytes | None], uses: list[bytes | None]) -> list[str]:
         names = self._names
         if _is_whole(schemas):
             self._database = names[next(filter(None, reversed(uses)), b"")] or self._database
-            return list(map(names.__getitem__, schemas))
+            return list(map(self._schemas.__getitem__, schemas))
         databases = []
         for schema, use in zip(schemas, uses, strict=True):
             if use is not None:
                 self._database = names[use]
-            databases.append(self._database if schema is None else names[schema])
+            databases.append(self._database if schema is None else self._schemas[schema])
         return databases
 
     def _ended_at(
@@ -544,6 +583,12 @@ class _SlowLog:
         ):
             return None
         return [*map(self._durations.__getitem__, timestamps)]
+
+
+def _split(text: bytes) -> list[bytes | Any]:
+    """Return what stands before the first header, then the columns of each event in turn."""
+    parts = _PLAIN_HEADER.split(text)
+    return parts if None not in parts[_USER::_COLUMNS] else _HEADER.split(text)
 
 
 def _logs_the_start(version: bytes) -> bool:
