@@ -12,8 +12,10 @@ a loss, and at the end of a file if its statement has its ``;`` by then. A heade
 begun after that ``;`` and never completed is no part of it.
 
 **How it is read.** One pattern splits a whole stretch of log at its headers, and the
-pieces fall into columns. The last event of a stretch is kept back until its end has been
-seen, so portions may be cut anywhere, within a header or across files.
+pieces fall into columns. Where every ``# User@Host:`` line begins a header as servers
+mostly write them, a plainer and faster pattern does it, to the same columns. The last
+event of a stretch is kept back until its end has been seen, so portions may be cut
+anywhere, within a header or across files.
 
 **When it happened.** At its end:
 
@@ -91,8 +93,8 @@ _HEADER = _header(
         \r?+$ )?+
     """
 )
-# As servers write it in most stretches. What it finds is what the one above finds, to the byte,
-# and what goes on in any other way behind `User@Host:` has no first line.
+# As servers mostly write it, in what `re` does fastest. It takes what the one above takes, to the
+# byte, or else nothing behind `User@Host:`, and so tells that the stretch is not for it.
 _PLAIN_HEADER = _header(
     rb"""
     \n\#\ (?: Time:\ ([^\n]{0,64}+)\n\#\ )?+
@@ -307,7 +309,7 @@ def _duration(figure: bytes) -> int:
 
 
 def _is_whole(column: list[bytes | None]) -> TypeGuard[list[bytes]]:
-    return None not in column
+    return all(column) or None not in column  # `all` is by far the faster of the two
 
 
 def read(pieces: Iterable[Piece], *, stretch: int = STRETCH) -> Iterator[Batch]:
@@ -496,6 +498,8 @@ class _SlowLog:
         if _is_whole(schemas):
             self._database = names[next(filter(None, reversed(uses)), b"")] or self._database
             return list(map(self._schemas.__getitem__, schemas))
+        if not any(uses) and schemas.count(None) == len(schemas):
+            return [self._database] * len(schemas)
         databases = []
         for schema, use in zip(schemas, uses, strict=True):
             if use is not None:
@@ -588,7 +592,7 @@ class _SlowLog:
 def _split(text: bytes) -> list[bytes | Any]:
     """Return what stands before the first header, then the columns of each event in turn."""
     parts = _PLAIN_HEADER.split(text)
-    return parts if None not in parts[_USER::_COLUMNS] else _HEADER.split(text)
+    return parts if _is_whole(parts[_USER::_COLUMNS]) else _HEADER.split(text)
 
 
 def _logs_the_start(version: bytes) -> bool:

@@ -65,6 +65,19 @@ events = st.builds(
     statement=st.sampled_from(STATEMENTS),
 )
 
+PLAIN = (
+    event(time=TIMES[2], before=b"use shop;\n" + TIMESTAMP),
+    event(header=USER + SCHEMA + FIGURES + b"# Rows_affected: 0\n#\n# explain: 1\n#\n"),
+    event(before=b"SET last_insert_id=7,insert_id=8,timestamp=1795352405;\n"),
+    event(time=b"", header=USER + EXTRA),
+)
+"""Events of which no header's line is unusual."""
+
+LINES = (
+    *(USER, FIGURES, EXTRA, SCHEMA, TIMESTAMP),
+    *(b"# Schema: stock\n", b"use shop;\n", b"#\n"),
+)
+
 _SCRAPS = st.sampled_from(
     [
         *(*TIMES, *STATEMENTS, *BANNER.splitlines(keepends=True), *FIGURES.split(b" ")),
@@ -93,6 +106,13 @@ def _damaged(log: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
 _HEAPS = st.lists(
     events | st.sampled_from([BANNER, MARIADB]) | _SCRAPS | st.binary(max_size=3), max_size=14
 )
+
+plain_logs = st.builds(
+    _damaged,
+    st.lists(st.sampled_from(PLAIN), max_size=5).map(b"".join),
+    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 3), st.binary(max_size=2)), max_size=2),
+)
+"""Plain events, the most of them without damage."""
 
 logs = st.one_of(
     _HEAPS.map(b"".join),

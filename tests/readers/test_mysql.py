@@ -237,6 +237,88 @@ def test_text_without_an_event_is_not_held(line: bytes) -> None:
     assert most < 48 * MEBIBYTE
 
 
+class TestHeadersThatArePlain:
+    """A pattern for plain headers splits most stretches; one odd header, and the other one does."""
+
+    odd = event(time=b"", header=b"# User@Host: x\n# odd\n" + FIGURES, before=b"")
+    neighbour = event()
+
+    def check(self, log: bytes) -> None:
+        alone = read_log(self.neighbour + log)
+        beside = read_log(self.odd + self.neighbour + log)
+        others = [True] * (len(beside.statements) - 1)
+        assert beside.statements[0] == b"\nSELECT 1;"
+        assert beside.select([False, *others])._replace(bytes_read=alone.bytes_read) == alone
+
+    @given(logs.logs | logs.plain_logs)
+    def test_both_ways_lead_to_the_same(self, log: bytes) -> None:
+        self.check(log)
+
+    @pytest.mark.parametrize("damage", [b"", b"\n", b"#", b" ", b";", b".", b"7", b"x", b"\r"])
+    @pytest.mark.parametrize("whole", logs.PLAIN)
+    def test_any_byte_of_a_header_may_be_another_one(self, whole: bytes, damage: bytes) -> None:
+        for at in range(len(whole)):
+            self.check(whole[:at] + damage + whole[at + 1 :] + self.neighbour)
+
+    @pytest.mark.parametrize("line", [*logs.STATEMENTS, *TIMES, *logs.LINES])
+    @pytest.mark.parametrize("whole", logs.PLAIN)
+    def test_any_line_may_stand_between_those_of_a_header(self, whole: bytes, line: bytes) -> None:
+        lines = whole.splitlines(keepends=True)
+        for at in range(len(lines)):
+            self.check(b"".join([*lines[:at], line, *lines[at:], self.neighbour]))
+            self.check(b"".join([*lines[:at], line, *lines[at + 1 :], self.neighbour]))
+
+    @pytest.mark.parametrize("limit", [20, 64, 200, 300, 8000])
+    def test_both_ways_have_the_same_limits(self, limit: int) -> None:
+        for size in (limit, limit + 1):
+            self.check(event(time=b"# Time: %b\n" % (b"x" * size)))
+            self.check(event(header=b"# User@Host: %b\n" % (b"x" * size) + FIGURES))
+            self.check(event(header=USER + b"# Schema: %b\n" % (b"x" * size) + FIGURES))
+            self.check(event(header=USER + FIGURES[:-1] + b"0" * (size - 2) + b"\n"))
+            self.check(event(header=USER + FIGURES + b"#\n" * size))
+            self.check(event(header=USER + FIGURES + b"#" + b"x" * size + b"\n"))
+            self.check(event(before=b"use %b;\n" % (b"x" * size) + TIMESTAMP))
+
+
+class TestWhoAndWhere:
+    """What stands in a ``# User@Host:`` line and in a ``# Schema:`` line."""
+
+    @pytest.mark.parametrize(
+        ("line", "client"),
+        [
+            (b"app[app] @ web-1 [10.0.0.1]  Id:     8", ("app", "web-1")),
+            (b"app[app] @ web-1 [10.0.0.1]  Id:     9 [x]", ("app", "web-1")),
+            (b"rdsadmin[rdsadmin] @ localhost []", ("rdsadmin", "localhost")),
+            (b"outer[app] @  [10.0.0.1]\r", ("app", "10.0.0.1")),
+            (b"[app] @ web-1 [10.0.0.1]", ("app", "web-1")),
+            (b"nobody[] @ web-1 []", ("nobody", "web-1")),
+            (b"one] bracket", ("one] bracket", "")),
+            (b"no [brackets] of, a [client]  Id: 8", ("no [brackets] of, a [client]", "")),
+            (b"x", ("x", "")),
+            (b"", ("", "")),
+        ],
+    )
+    def test_a_client(self, line: bytes, client: tuple[str, str]) -> None:
+        header = b"# User@Host: %b\n" % line + FIGURES
+        assert read_log(event(header=header)).clients == [client]
+
+    @pytest.mark.parametrize(
+        ("line", "database"),
+        [
+            (b"Thread_id: 125  Schema: shop  QC_hit: No", "shop"),
+            (b"Thread_id: 125  Schema: two words  QC_hit: No", "two words"),
+            (b"Thread_id: 125  Schema:   QC_hit: No", ""),
+            (b"Schema: shop  Last_errno: 0  Killed: 0", "shop"),
+            (b"Schema: shop\r", "shop"),
+            (b"Schema: ", ""),
+        ],
+    )
+    def test_a_database(self, line: bytes, database: str) -> None:
+        header = USER + b"# %b\n" % line + FIGURES
+        used = event(before=b"use stock;\n" + TIMESTAMP)
+        assert read_log(used + event(header=header)).databases == ["stock", database]
+
+
 class TestOffsetOfAFile:
     """Times without a zone are read with the offset that their file's events show."""
 
