@@ -39,6 +39,9 @@ PATIENCE: Final = 3600.0
 
 MOST_JOBS: Final = 64
 
+COLLECTED_AFTER: Final = 100_000
+"""Objects after which garbage is looked for: what a reader makes is never in a cycle."""
+
 PROGRESS_EVERY: Final = 0.5
 """Seconds between two looks at how far reading is; what is done sooner shows none."""
 
@@ -68,6 +71,7 @@ def _exit_code(arguments: Sequence[str] | None) -> int:
     options = parser().parse_args(arguments)
     now = time.time_ns() // 1000
     gc.freeze()  # what is loaded stays, and need not be looked at while a log is read
+    gc.set_threshold(COLLECTED_AFTER)
     try:
         return int(options.command(options, now))
     except Unusable as error:

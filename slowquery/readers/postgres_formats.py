@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from slowquery.fingerprint import CUT_MARK, STATEMENT_LIMIT
 from slowquery.model import Client
+from slowquery.readers.memo import LIMIT
 
 RDS_PREFIX: Final = "%t:%r:%u@%d:[%p]:"
 """What RDS sets and lets nobody change."""
@@ -303,9 +305,16 @@ def _guessed(raw: bytes) -> Origin:
 
 
 def _origin(user: bytes, database: bytes, host: bytes, session: bytes) -> Origin:
-    return Origin(Client(_name(user), _name(host)), _name(database), session)
+    return Origin(_client(user, host), _name(database), session)
 
 
+# Sessions share these: what is the same object is told to be equal at once.
+@lru_cache(LIMIT)
+def _client(user: bytes, host: bytes) -> Client:
+    return Client(_name(user), _name(host))
+
+
+@lru_cache(LIMIT)
 def _name(raw: bytes) -> str:
     text = raw.strip().decode(errors="replace")
     return "" if text == "[unknown]" else text
