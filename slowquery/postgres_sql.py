@@ -151,7 +151,11 @@ _INSERT = re.compile(
 _STRING: Final = rb"'[^']*+(?<!\\)'"
 _IN_ROW: Final = rb"%b(?:,%b)*+|[^'()\"$\\\0\1/\-]++|-(?!-)|/(?!\*)" % (_STRING, _STRING)
 _ROW: Final = rb"\((?:%b|\((?:%b)*+\))*+\)" % (_IN_ROW, _IN_ROW)
-_ROWS = re.compile(rb"(%(row)b)(?:%(ws)b,%(ws)b%(row)b)++" % {b"ws": _WS, b"row": _ROW})
+_FIRST_ROW = re.compile(_ROW)
+_LATER_ROWS: Final = rb"(?:%(ws)b,%(ws)b%%b)++" % {b"ws": _WS}
+_ROWS = re.compile(_LATER_ROWS % _ROW)
+_MANY_ROWS: Final = 32 * 1024  # bytes for which a pattern of their own is worth its making
+_DIGITS = re.compile(rb"[0-9](?:[0-9]|\\\.)*+")
 _STRANGE_SIGNS: Final = b'"$\0\1'
 _ROW_EDGE = re.compile(rb"\bvalues ?\(|\bin ?\( ?\(|[()]")
 _NEXT_ROW = re.compile(rb" ?, ?\(")
@@ -271,8 +275,21 @@ def _first_row(statement: bytes) -> bytes:
     insert = _INSERT.match(statement)
     if not insert or CUT_MARK in statement or _is_strange(_NAME.sub(b"", insert[0])):
         return statement
-    rows = _ROWS.match(statement, insert.end())
-    return statement[: rows.end(1)] + statement[rows.end() :] if rows else statement
+    first = _FIRST_ROW.match(statement, insert.end())
+    if not first:
+        return statement
+    are_many = len(statement) > _MANY_ROWS and len(first[0]) < SHAPE_LIMIT
+    rows = _rows_like(first[0]) if are_many else _ROWS
+    later = rows.match(statement, first.end())
+    return statement[: first.end()] + statement[later.end() :] if later else statement
+
+
+def _rows_like(row: bytes) -> re.Pattern[bytes]:
+    """Return :data:`_ROWS` with the form of this row tried first, which costs a third of it."""
+    between_strings = [
+        _DIGITS.sub(rb"[0-9.]++", re.escape(piece)) for piece in row.split(b"'")[::2]
+    ]
+    return re.compile(_LATER_ROWS % (rb"(?:%b|%b)" % (_STRING.join(between_strings), _ROW)))
 
 
 def _is_strange(text: bytes) -> bool:

@@ -10,7 +10,7 @@ from random import Random
 from typing import NamedTuple
 
 import pytest
-from hypothesis import assume, event, example, given
+from hypothesis import assume, event, example, given, settings
 from hypothesis import strategies as st
 
 from slowquery.fingerprint import (
@@ -636,6 +636,19 @@ def test_what_is_dropped_from_a_long_list_of_rows_is_what_does_not_matter(
         statement = head + b" , ".join([*rows[:place], long, *rows[place:]]) + rest
         as_it_is = PostgresFingerprinter().fingerprint(statement)
         assert told(PostgresFingerprinter().fingerprints([statement])) == told([as_it_is])
+
+
+@settings(max_examples=25)
+@given(rows, st.lists(rows, max_size=3), st.sampled_from([b"", b" returning 1", b" -- '"]))
+@example(b"('it''s',1.5,-3,now(),E'a')", [b"('a',2,-0,now(),E'b\\')"], b"")
+@example(b"(" + b"1," * SHAPE_LIMIT + b"1)", [], b"")
+def test_rows_by_the_thousand_give_what_all_of_them_give(
+    usual: bytes, others: list[bytes], behind: bytes
+) -> None:
+    many = [usual] * (2**15 // len(usual) + 1)
+    statement = _INTO + b",\n".join([*many[:99], *others, *many]) + behind
+    as_it_is = PostgresFingerprinter().fingerprint(statement)
+    assert told(PostgresFingerprinter().fingerprints([statement])) == told([as_it_is])
 
 
 def test_what_is_remembered_is_bounded() -> None:
