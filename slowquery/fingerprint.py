@@ -590,7 +590,8 @@ class Fingerprinter:
         known = self._known.get(key + outline)
         if known is not None:
             return known
-        body = outline.strip(b"\r\n")
+        # What is no UTF-8 becomes U+FFFD first: selects may be alike then.
+        body = outline.strip(b"\r\n").decode(errors="replace").encode()
         text = _normalise(body.removesuffix(b";")).decode(errors="replace")
         described = text, not body.endswith(b";")
         fingerprint = self._texts.get(described)

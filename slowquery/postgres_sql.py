@@ -253,7 +253,11 @@ class PostgresFingerprinter:
         outline = _LISTS.sub(rb"\1\2\3", outline)
         (known,) = self._outlines.find([key + outline])
         if known is None:
-            known = Fingerprint(_normalise(outline).decode(errors="replace"), truncated=truncated)
+            # What is no UTF-8 becomes U+FFFD first: selects may be alike then.
+            known = Fingerprint(
+                _normalise(outline.decode(errors="replace").encode()).decode(errors="replace"),
+                truncated=truncated,
+            )
             if len(outline) <= OUTLINE_LIMIT:
                 self._outlines.remember(key + outline, known)
         return known

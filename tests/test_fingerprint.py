@@ -384,6 +384,7 @@ def test_escaped_quotes_alone_are_no_reason_to_cut() -> None:
 @example([b"select a union select a union select anull;", b"a-true1;"], SqlMode())
 @example([b"order by a limit asc 1, 2;", b"values, (1) x ),( y;"], SqlMode())
 @example([b"select x in union select x in (1);", b"$/**/a$;"], SqlMode())
+@example([b"select \xdd union select \xff;"], SqlMode())
 def test_the_fingerprint_of_a_fingerprint_is_itself(batch: list[bytes], mode: SqlMode) -> None:
     first = Fingerprinter(mode).fingerprints(batch)
     second = Fingerprinter(mode).fingerprints([each.text.encode() + b";" for each in first])

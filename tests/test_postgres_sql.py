@@ -494,6 +494,7 @@ def twins(draw: st.DrawFn) -> Twins:
 
 @given(st.lists(statements | noise, max_size=5))
 @example([b"$a$$a$$a$", b"$$$$ $$", b"select $a$b$a$$c$d$c$"])
+@example([b"select \xdd union select \xff"])
 def test_the_fingerprint_of_a_fingerprint_is_itself(batch: list[bytes]) -> None:
     first = PostgresFingerprinter().fingerprints(batch)
     second = PostgresFingerprinter().fingerprints([each.text.encode() for each in first])
