@@ -190,7 +190,7 @@ class Sessions:
         self._size -= len(step.text) + _OPEN_STEP
 
     def _over(self, step: Step) -> None:
-        self._size -= len(step.text) + _OPEN_STEP
+        self._taken(step)
         self.ended.append(step)
 
     def _unsaid(self, session: _Session) -> tuple[bytes, bytes | None, bool] | None:
